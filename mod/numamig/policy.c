@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * policy.c - decisions, and nothing but decisions
+ *
+ * Works on the hot-page table and on counters; knows no kernel object, takes
+ * no lock, allocates nothing.  The caller serialises all calls for a target.
+ */
+#include "policy.h"
+
+const struct nm_policy nm_policy_defaults = {
+	.local_share_low = 80,
+	.local_share_high = 98,
+	.min_samples = 2,
+	.block_samples = 8,
+	.block_spread = 4,
+	.hysteresis = 133,
+	.block_hysteresis = 300,
+	.bounce_windows = 8,
+	.effect_percent = 60,
+	.backoff_ms = 5000,
+	.rate_mib = 1024,
+	.sampler_permille = 30,
+	.period_ns = 250000,
+};
+
+void nm_gate_init(struct nm_gate *g)
+{
+	memset(g, 0, sizeof(*g));
+	g->share = -1;
+}
+
+/* Ordered, and long enough ago for the move to have happened. */
+static bool settled(const struct nm_hot_entry *e, u32 window)
+{
+	return e && e->moved && window - e->moved > 2;
+}
+
+/**
+ * nm_gate_sample - count a sample whose home is known
+ * @g: gate of the target
+ * @page: entry of the page
+ * @block: entry of its block, may be NULL
+ * @node: accessing node
+ * @home: node of the page
+ * @window: the running window
+ */
+void nm_gate_sample(struct nm_gate *g, const struct nm_hot_entry *page,
+		    const struct nm_hot_entry *block, s16 node, s16 home,
+		    u32 window)
+{
+	bool is_local = node == home;
+
+	if (is_local)
+		g->local++;
+	else
+		g->remote++;
+	if (!settled(page, window) && !settled(block, window))
+		return;
+	if (is_local)
+		g->after_local++;
+	else
+		g->after_remote++;
+}
+
+/* Did what was moved become local?  Three times no: leave it for a while. */
+static void check_effect(const struct nm_policy *p, struct nm_gate *g,
+			 u64 now_ms)
+{
+	u32 all = g->after_local + g->after_remote;
+	bool good = (u64)g->after_local * 100 >= (u64)all * p->effect_percent;
+
+	if (all < NM_EFFECT_SAMPLES)
+		return;
+	g->after_local = 0;
+	g->after_remote = 0;
+	if (good) {
+		g->strikes = 0;
+		g->backoff_ms = 0;
+		return;
+	}
+	if (++g->strikes < NM_EFFECT_STRIKES)
+		return;
+	g->strikes = 0;
+	g->backoff_ms = g->backoff_ms ? 2 * g->backoff_ms : p->backoff_ms;
+	g->backoff_ms = min(g->backoff_ms, (u32)NM_BACKOFF_MAX_MS);
+	g->quiet_until = now_ms + g->backoff_ms;
+}
+
+static void check_share(const struct nm_policy *p, struct nm_gate *g)
+{
+	u32 all = g->local + g->remote;
+
+	if (all < NM_SHARE_SAMPLES)
+		return;
+	g->share = (s32)((u64)g->local * 1000 / all);
+	g->local = 0;
+	g->remote = 0;
+	if (g->share < (s32)p->local_share_low * 10)
+		g->acting = true;
+	else if (g->share >= (s32)p->local_share_high * 10)
+		g->acting = false;
+}
+
+/**
+ * nm_gate_window - close a window
+ * @p: thresholds
+ * @g: gate of the target
+ * @now_ms: the time
+ *
+ * Return: whether orders may be issued now.
+ */
+bool nm_gate_window(const struct nm_policy *p, struct nm_gate *g, u64 now_ms)
+{
+	check_share(p, g);
+	check_effect(p, g, now_ms);
+	return g->acting && now_ms >= g->quiet_until;
+}
+
+/* The node with the most accesses, if it dominates all others together. */
+static bool dominant_node(const struct nm_hot *h,
+			  const struct nm_hot_entry *e, u32 percent,
+			  u32 *node)
+{
+	u32 sum = 0, best = 0, k;
+
+	for (k = 0; k < h->nr_nodes; k++) {
+		sum += e->count[k];
+		if (e->count[k] > e->count[best])
+			best = k;
+	}
+	*node = best;
+	return (u64)e->count[best] * 100 >
+	       (u64)(sum - e->count[best]) * percent;
+}
+
+static bool may_bounce(const struct nm_policy *p,
+		       const struct nm_hot_entry *e, u32 window)
+{
+	return !e->moved || window - e->moved >= p->bounce_windows;
+}
+
+static bool block_should_move(const struct nm_policy *p,
+			      const struct nm_hot *h,
+			      struct nm_hot_entry *e, u32 window, u32 *node)
+{
+	u32 heat = nm_hot_heat(h, e);
+
+	if (heat < p->block_samples || !may_bounce(p, e, window))
+		return false;
+	/* a large folio moves whole, wherever in it the accesses lie */
+	if (!(e->flags & NM_HOT_LARGE) &&
+	    hweight64(e->spread) < p->block_spread)
+		return false;
+	/* most of it is local already: its pages may move one by one */
+	if ((u32)e->remote * 2 < heat)
+		return false;
+	return dominant_node(h, e, p->block_hysteresis, node);
+}
+
+static bool page_should_move(const struct nm_policy *p,
+			     const struct nm_hot *h, struct nm_hot_entry *e,
+			     u32 window, u32 *node)
+{
+	struct nm_hot_entry *block;
+
+	nm_hot_cool(h, e);
+	if (e->remote < p->min_samples || !may_bounce(p, e, window))
+		return false;
+	if (!dominant_node(h, e, p->hysteresis, node) ||
+	    (s16)*node == e->home)
+		return false;
+	block = nm_hot_find(h, e->obj, e->index >> NM_BLOCK_ORDER,
+			    NM_BLOCK_ORDER);
+	return !block || may_bounce(p, block, window);
+}
+
+/* An ordered page starts from nothing: its history was made elsewhere. */
+static void mark_moved(const struct nm_hot *h, struct nm_hot_entry *e,
+		       u32 window)
+{
+	e->moved = window;
+	e->remote = 0;
+	e->writes = 0;
+	e->spread = 0;
+	memset(e->count, 0, h->nr_nodes * sizeof(e->count[0]));
+}
+
+static u32 advise_order(const struct nm_policy *p, struct nm_hot *h,
+			u32 window, unsigned int order,
+			struct nm_advice *advice, u32 max, u64 *pages)
+{
+	struct nm_hot_entry *e;
+	u32 found = 0, n, node;
+	bool yes;
+
+	nm_hot_for_each_touched(h, e, n) {
+		if (found == max || *pages < 1ull << order)
+			break;
+		if (e->order != order)
+			continue;
+		if (order)
+			yes = block_should_move(p, h, e, window, &node);
+		else
+			yes = page_should_move(p, h, e, window, &node);
+		if (!yes)
+			continue;
+		advice[found].entry = n;
+		advice[found].node = node;
+		advice[found].score = e->remote;
+		mark_moved(h, e, window);
+		*pages -= 1ull << order;
+		found++;
+	}
+	return found;
+}
+
+/**
+ * nm_policy_advise - which of the entries touched in this window should move
+ * @p: thresholds
+ * @h: table; advised entries are marked as moved
+ * @window: number of the running window, not 0
+ * @advice: room for @max
+ * @max: at most so many
+ * @pages: in: pages that may be ordered; out: what is left
+ *
+ * Blocks come first, so that pages of an advised block are not advised too.
+ * What the limits hold back keeps its counts and is looked at again when it is
+ * next touched.
+ *
+ * Return: how many there are.
+ */
+u32 nm_policy_advise(const struct nm_policy *p, struct nm_hot *h, u32 window,
+		     struct nm_advice *advice, u32 max, u64 *pages)
+{
+	u32 n;
+
+	n = advise_order(p, h, window, NM_BLOCK_ORDER, advice, max, pages);
+	n += advise_order(p, h, window, 0, advice + n, max - n, pages);
+	return n;
+}
+
+/**
+ * nm_bucket_fill - add what the rate limit allows since the last time
+ * @p: the limit
+ * @b: bucket
+ * @now_ms: the time
+ *
+ * Holds half a second of the rate, and never less than one block, so that a
+ * low rate delays a block and cannot stop it.
+ */
+void nm_bucket_fill(const struct nm_policy *p, struct nm_bucket *b,
+		    u64 now_ms)
+{
+	u64 per_second = (u64)p->rate_mib << (20 - 12);
+	u64 room = max(per_second / 2, (u64)1 << NM_BLOCK_ORDER);
+	u64 passed = min(now_ms - b->last_ms, (u64)10000);
+	u64 gain = per_second * passed / 1000;
+
+	if (!gain)
+		return;
+	b->tokens = min(b->tokens + gain, room);
+	b->last_ms = now_ms;
+}
+
+/**
+ * nm_policy_period - hold the cost of sampling at its share
+ * @p: thresholds
+ * @period: sampling period in force, nanoseconds
+ * @cpu_ns: CPU time that was sampled with it
+ * @spent_ns: time that sampling took
+ *
+ * Return: the period to use next.  It stays within a sixth of the share, goes
+ * up at once when the cost is above and comes down slowly when it is below.
+ */
+u32 nm_policy_period(const struct nm_policy *p, u32 period, u64 cpu_ns,
+		     u64 spent_ns)
+{
+	u64 limit = p->sampler_permille, cost, next = period;
+
+	if (!cpu_ns || !limit)
+		return max(period, p->period_ns);
+	cost = spent_ns * 1000 / cpu_ns;
+	if (cost > limit)
+		next = next * min(cost, 4 * limit) / limit + next / 16;
+	else if (cost * 6 < limit * 5)
+		next -= next / 8;
+	if (next > 100000000)
+		next = 100000000;
+	return max((u32)next, p->period_ns);
+}

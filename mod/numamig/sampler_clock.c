@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sampler_clock.c - a clock of the thread's CPU time, and the evaluator
+ *
+ * Needs no performance counter, so it works in every virtual machine.  What
+ * it samples are accesses in proportion to the time the code spends near
+ * them; it cannot tell a cache hit from a miss, so a page that lives in the
+ * first-level cache looks hot.
+ *
+ * The only file of the module with x86 in it besides operand_x86.c.
+ */
+#include <linux/mm.h>
+#include <linux/perf_event.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+#ifdef CONFIG_X86_64
+
+#include <asm/cpufeature.h>
+#include <asm/fsgsbase.h>
+#include <asm/msr.h>
+#include <asm/ptrace.h>
+
+static int clock_available(void)
+{
+	return 0;
+}
+
+/* Code bytes; a window that would leave the page ends with it. */
+static unsigned int fetch_code(void *ctx, u64 ip, u8 *buf, unsigned int len)
+{
+	unsigned int room = PAGE_SIZE - offset_in_page(ip);
+
+	if (ip >= TASK_SIZE_MAX)
+		return 0;
+	if (!copy_from_user_nofault(buf, (void __user *)ip, len))
+		return len;
+	if (room < len && !copy_from_user_nofault(buf, (void __user *)ip, room))
+		return room;
+	return 0;
+}
+
+/*
+ * The live FS base; thread.fsbase is only written back at a context switch,
+ * and with FSGSBASE user code writes the register itself.
+ */
+static u64 live_fs_base(void)
+{
+	if (boot_cpu_has(X86_FEATURE_FSGSBASE))
+		return rdfsbase();
+	return __rdmsr(MSR_FS_BASE);
+}
+
+static enum nm_refusal clock_resolve(struct perf_sample_data *data,
+				     struct pt_regs *regs, struct nm_raw *raw)
+{
+	struct nm_operand op;
+	struct nm_regs r;
+	enum nm_refusal why;
+	unsigned int pick;
+
+	if (!user_mode(regs) || !user_64bit_mode(regs))
+		return NM_REFUSE_CODE;
+	r = (struct nm_regs) {
+		.gpr = { regs->ax, regs->cx, regs->dx, regs->bx, regs->sp,
+			 regs->bp, regs->si, regs->di, regs->r8, regs->r9,
+			 regs->r10, regs->r11, regs->r12, regs->r13,
+			 regs->r14, regs->r15 },
+		.ip = regs->ip,
+		.flags = regs->flags,
+		.fs_base = live_fs_base(),
+		.have_fs = true,
+	};
+	why = nm_operand_next(&r, fetch_code, NULL, &op);
+	if (why != NM_OK)
+		return why;
+	/* of two accesses (movs, push through memory) take either in turn */
+	pick = op.nr == 2 ? (raw->cpu ^ (u32)regs->cx ^ (u32)regs->sp >> 3) & 1 :
+			    0;
+	raw->addr = op.acc[pick].addr;
+	if (op.acc[pick].write)
+		raw->flags |= NM_RAW_WRITE;
+	return NM_OK;
+}
+
+#else
+
+static int clock_available(void)
+{
+	return -EOPNOTSUPP;
+}
+
+static enum nm_refusal clock_resolve(struct perf_sample_data *data,
+				     struct pt_regs *regs, struct nm_raw *raw)
+{
+	return NM_REFUSE_INSN;
+}
+
+#endif
+
+static void clock_attr(struct perf_event_attr *attr)
+{
+	attr->type = PERF_TYPE_SOFTWARE;
+	attr->config = PERF_COUNT_SW_CPU_CLOCK;
+	attr->sample_period = READ_ONCE(nm_period_ns);
+}
+
+const struct nm_sampler nm_sampler_clock = {
+	.name = "clock",
+	.id = NUMAMIG_SAMPLER_CLOCK,
+	.event = true,
+	.available = clock_available,
+	.attr = clock_attr,
+	.resolve = clock_resolve,
+};
