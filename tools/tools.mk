@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# libnumamig, numashare and the benchmarks.
+
+CC ?= gcc
+TOOLS_CFLAGS := -O2 -g -Wall -Wextra -std=gnu11 -D_FORTIFY_SOURCE=2 \
+	-Iuapi -Itools/lib -Imod/numamig \
+	-DNUMASHARE_VERSION='"$(VERSION)"' $(EXTRA_CFLAGS)
+
+LIB_SRC := $(wildcard tools/lib/*.c)
+CMD_SRC := $(wildcard tools/numashare/*.c) $(wildcard tools/bench/*.c)
+# files of the module that build in user space, for tests and benchmarks
+PURE_SRC := $(addprefix mod/numamig/,operand.c operand_x86.c \
+	operand_x86_decode.c operand_x86_memory.c operand_x86_exec.c hot.c \
+	policy.c)
+TOOL_HDR := $(wildcard tools/*/*.h mod/numamig/*.h uapi/linux/*.h) Makefile \
+	tools/tools.mk VERSION
+
+obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
+
+$(O)/obj/%.o: %.c $(TOOL_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) -fPIC -c -o $@ $<
+
+$(O)/lib/libnumamig.a: $(call obj,$(LIB_SRC))
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/lib/libnumamig.so.$(VERSION): $(call obj,$(LIB_SRC)) tools/lib/libnumamig.map
+	@mkdir -p $(@D)
+	$(CC) -shared -Wl,-soname,libnumamig.so.0 \
+		-Wl,--version-script=tools/lib/libnumamig.map -o $@ \
+		$(call obj,$(LIB_SRC)) -lnuma
+
+$(O)/lib/libnumamig.pc: tools/lib/libnumamig.pc.in VERSION
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
+
+$(O)/bin/numashare: $(call obj,$(CMD_SRC) $(PURE_SRC)) $(O)/lib/libnumamig.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ -lnuma -lhwloc -ljson-c -lpthread -lm
+
+tools: $(O)/bin/numashare $(O)/lib/libnumamig.so.$(VERSION) \
+	$(O)/lib/libnumamig.pc
+
+# --- manual pages ------------------------------------------------------------
+MAN_SRC := $(wildcard Documentation/man/*.rst)
+MAN_OUT := $(patsubst Documentation/man/%.rst,$(O)/man/%,$(MAN_SRC))
+
+$(O)/man/%: Documentation/man/%.rst VERSION
+	@mkdir -p $(@D)
+	rst2man --strict $< $@
+
+man: $(MAN_OUT)
+
+.PHONY: tools man

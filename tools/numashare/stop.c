@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * stop.c - numashare stop: the kill switch
+ *
+ * Every module that does something to running processes has an entry here.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "numashare.h"
+
+static int stop_numamig(void)
+{
+	struct numamig *dev;
+	int ret = numamig_open(&dev);
+
+	if (ret)
+		return ret;
+	ret = numamig_stop_all(dev);
+	numamig_close(dev);
+	return ret;
+}
+
+static const struct {
+	const char *name;
+	const char *what;
+	int (*stop)(void);
+} modules[] = {
+	{ "numamig", "sampling and migration", stop_numamig },
+};
+
+static int run(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct json_object *o = json_object_new_object();
+	int c, ret, status = OK;
+	bool json = false;
+	unsigned int i;
+
+	while ((c = getopt_long(argc, argv, "j", opts, NULL)) != -1) {
+		if (c != 'j')
+			return usage_error(&cmd_stop, "unknown option");
+		json = true;
+	}
+	for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+		const char *word = "stopped";
+
+		ret = modules[i].stop();
+		if (ret == -ENOENT) {
+			word = "not loaded";
+		} else if (ret) {
+			word = "failed";
+			status = explain_open(ret);
+		}
+		if (json)
+			json_object_object_add(o, modules[i].name,
+					       json_object_new_string(word));
+		else
+			printf("%s: %s (%s)\n", modules[i].name, word,
+			       modules[i].what);
+	}
+	if (json)
+		json_print(stdout, o);
+	else
+		json_object_put(o);
+	return status;
+}
+
+const struct subcommand cmd_stop = {
+	.name = "stop",
+	.run = run,
+	.summary = "Stop all sampling and all orders at once, of everybody",
+	.usage = "[--json]",
+	.help =
+"Returns when nothing is sampled or moved any more.  Programs that were\n"
+"started by 'numashare migrate' run on.\n\n"
+"  --json   the result for each module, as JSON\n",
+};
