@@ -42,7 +42,11 @@ $(O)/bin/numashare: $(call obj,$(CMD_SRC) $(PURE_SRC)) $(O)/lib/libnumamig.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ -lnuma -lhwloc -ljson-c -lpthread -lm
 
-tools: $(O)/bin/numashare $(O)/lib/libnumamig.so.$(VERSION) \
+$(O)/vm/hold-keys: tools/vm/hold-keys.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -o $@ $<
+
+tools: $(O)/vm/hold-keys $(O)/bin/numashare $(O)/lib/libnumamig.so.$(VERSION) \
 	$(O)/lib/libnumamig.pc
 
 # --- manual pages ------------------------------------------------------------

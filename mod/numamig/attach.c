@@ -214,18 +214,28 @@ static int attach_pass(struct nm_target *t, struct task_list *l)
 	return ret ? ret : added;
 }
 
-/* Processes of the target, for telling sharers inside from those outside. */
-static unsigned int count_processes(struct nm_target *t, struct task_list *l)
+/**
+ * nm_count_processes - bring t->nr_procs up to date
+ * @t: target
+ *
+ * A page that more processes map than the target has is shared with others.
+ * Descendants that init has adopted are not found by walking down from the
+ * target; those of them that were sampled count as well.
+ */
+void nm_count_processes(struct nm_target *t)
 {
-	unsigned int i, nr = 0;
+	struct task_struct *leader, *p;
+	unsigned int nr = 0;
 
-	if (list_all_tasks(t, l))
-		return 1;
-	for (i = 0; i < l->nr; i++)
-		if (thread_group_leader(l->task[i]))
-			nr++;
-	put_tasks(l);
-	return max(nr, 1u);
+	lockdep_assert_held(&nm_lock);
+	rcu_read_lock();
+	leader = pid_task(t->pid, PIDTYPE_TGID);
+	if (leader && (t->flags & NUMAMIG_TARGET_CHILDREN)) {
+		for_each_process(p)
+			nr += p == leader || descends(p, leader);
+	}
+	rcu_read_unlock();
+	WRITE_ONCE(t->nr_procs, max3(nr, READ_ONCE(t->nr_spaces), 1u));
 }
 
 /* Events whose thread has exited and left no heirs count nothing any more. */
@@ -269,7 +279,7 @@ int nm_attach(struct nm_target *t)
 				break;
 		}
 	}
-	WRITE_ONCE(t->nr_procs, count_processes(t, &l));
+	nm_count_processes(t);
 	kvfree(l.task);
 	return min(ret, 0);
 }

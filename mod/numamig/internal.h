@@ -46,6 +46,7 @@
 #define NM_MAX_THREADS		16384
 #define NM_MAX_ORDERS		4096
 #define NM_CHUNK		NUMAMIG_ORDER_PAGES
+#define NM_DECAY_MS		1000	/* counts are halved so often */
 
 /* --- counters.c ---------------------------------------------------------- */
 
@@ -131,11 +132,12 @@ struct nm_target_cpu {
  * @dead: no order of it may start any more; set once
  * @cpu: see struct nm_target_cpu
  * @events: struct nm_event, under nm_lock
- * @nr_procs: living processes
+ * @nr_procs: living processes, under nm_lock; read by movers
  * @next_resync: jiffies when threads are looked for next, under nm_lock
  * @lock: protects what follows
  * @spaces: struct nm_space by id
  * @by_mm: struct nm_space by mm pointer
+ * @nr_spaces: how many
  * @next_reap: jiffies when dead address spaces are looked for
  * @hot: hot-page table
  * @gate: whether to act
@@ -172,6 +174,7 @@ struct nm_target {
 	struct mutex lock;
 	struct xarray spaces;
 	struct xarray by_mm;
+	unsigned int nr_spaces;
 	unsigned long next_reap;
 	struct nm_hot hot;
 	struct nm_gate gate;
@@ -221,6 +224,7 @@ bool nm_target_ended(struct nm_target *t);
 
 /* attach.c; all under nm_lock */
 int nm_attach(struct nm_target *t);
+void nm_count_processes(struct nm_target *t);
 void nm_detach(struct nm_target *t);
 bool nm_attached(struct nm_target *t, struct task_struct *leader);
 
@@ -237,6 +241,7 @@ void nm_space_drop_all(struct nm_target *t);
  * @name: as in sysfs
  * @id: enum numamig_sampler
  * @event: it works through a perf event on each thread
+ * @clocked: samples stand for one period of CPU time each
  * @available: 0, or why it does not work on this machine
  * @attr: fill in the perf event
  * @resolve: in the overflow handler, possibly NMI: set addr and flags of
@@ -247,6 +252,7 @@ struct nm_sampler {
 	const char *name;
 	u8 id;
 	bool event;
+	bool clocked;
 	int (*available)(void);
 	void (*attr)(struct perf_event_attr *attr);
 	enum nm_refusal (*resolve)(struct perf_sample_data *data,
@@ -376,6 +382,7 @@ enum nm_page_kind {
 	NM_PK_OTHER,		/* device memory, KSM: not ours to move */
 };
 
+/* @mapcount and @pgoff are only set where @kind gives them a meaning. */
 struct nm_page_info {
 	struct page *page;
 	u8 kind;
@@ -387,8 +394,18 @@ struct nm_page_info {
 	unsigned long pgoff;
 };
 
-void nm_walk(struct mm_struct *mm, unsigned long addr,
-	     struct nm_page_info *info);
+struct nm_walk {
+	struct mm_struct *mm;
+	unsigned long pmd_addr;
+	pmd_t pmd;
+	bool have_pmd;
+};
+
+void nm_walk_start(struct nm_walk *w, struct mm_struct *mm);
+void nm_walk_next(struct nm_walk *w, unsigned long addr,
+		  struct nm_page_info *info);
+void nm_walk_one(struct mm_struct *mm, unsigned long addr,
+		 struct nm_page_info *info);
 
 /* scan.c: sort the pages of a chunk by what can be done with them. */
 struct nm_scan {
@@ -400,6 +417,7 @@ struct nm_scan {
 	unsigned int procs;	/* processes of the target */
 	unsigned long kernel[BITS_TO_LONGS(NM_CHUNK)];
 	unsigned long helper[BITS_TO_LONGS(NM_CHUNK)];
+	unsigned int helper_pages;	/* base pages that its bits stand for */
 	u64 *result;
 };
 

@@ -181,7 +181,6 @@ static unsigned long move_chunk(struct nm_mover_buf *b, struct mm_struct *mm,
 	};
 	struct vm_area_struct *vma = find_vma(mm, addr);
 	DECLARE_BITMAP(all, NM_CHUNK);
-	unsigned int left;
 
 	if (!vma || vma->vm_start >= end) {
 		result[NUMAMIG_PAGE_ABSENT] += (end - addr) >> PAGE_SHIFT;
@@ -210,8 +209,7 @@ static unsigned long move_chunk(struct nm_mover_buf *b, struct mm_struct *mm,
 	bitmap_fill(all, NM_CHUNK);
 	s.mask = all;
 	nm_scan_range(&s, 0, s.pages, true);
-	left = bitmap_weight(s.helper, s.pages);
-	result[NUMAMIG_PAGE_LARGE] += left;
+	result[NUMAMIG_PAGE_LARGE] += s.helper_pages;
 	nm_move_pages(b, vma, addr, s.pages, s.kernel, node, result);
 	return end;
 }

@@ -187,15 +187,14 @@ static void mark_moved(const struct nm_hot *h, struct nm_hot_entry *e,
 
 static u32 advise_order(const struct nm_policy *p, struct nm_hot *h,
 			u32 window, unsigned int order,
-			struct nm_advice *advice, u32 max, u64 *pages)
+			struct nm_advice *advice, u32 max, u64 *pages,
+			bool *short_of)
 {
 	struct nm_hot_entry *e;
 	u32 found = 0, n, node;
 	bool yes;
 
 	nm_hot_for_each_touched(h, e, n) {
-		if (found == max || *pages < 1ull << order)
-			break;
 		if (e->order != order)
 			continue;
 		if (order)
@@ -204,6 +203,10 @@ static u32 advise_order(const struct nm_policy *p, struct nm_hot *h,
 			yes = page_should_move(p, h, e, window, &node);
 		if (!yes)
 			continue;
+		if (found == max || *pages < 1ull << order) {
+			*short_of = true;
+			break;
+		}
 		advice[found].entry = n;
 		advice[found].node = node;
 		advice[found].score = e->remote;
@@ -223,19 +226,24 @@ static u32 advise_order(const struct nm_policy *p, struct nm_hot *h,
  * @max: at most so many
  * @pages: in: pages that may be ordered; out: what is left
  *
- * Blocks come first, so that pages of an advised block are not advised too.
- * What the limits hold back keeps its counts and is looked at again when it is
- * next touched.
+ * Blocks come first, so that pages of an advised block are not advised too;
+ * and while a block waits for the rate limit no page is, or single pages would
+ * use up what it waits for.  What is held back keeps its counts and is looked
+ * at again when it is next touched.
  *
  * Return: how many there are.
  */
 u32 nm_policy_advise(const struct nm_policy *p, struct nm_hot *h, u32 window,
 		     struct nm_advice *advice, u32 max, u64 *pages)
 {
+	bool short_of = false;
 	u32 n;
 
-	n = advise_order(p, h, window, NM_BLOCK_ORDER, advice, max, pages);
-	n += advise_order(p, h, window, 0, advice + n, max - n, pages);
+	n = advise_order(p, h, window, NM_BLOCK_ORDER, advice, max, pages,
+			 &short_of);
+	if (!short_of)
+		n += advise_order(p, h, window, 0, advice + n, max - n, pages,
+				  &short_of);
 	return n;
 }
 

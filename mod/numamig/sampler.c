@@ -27,6 +27,12 @@
 
 #include "internal.h"
 
+/*
+ * A handler that took longer was interrupted by the hypervisor, not by its own
+ * work; the governor must not slow sampling down for that.
+ */
+#define PLAUSIBLE_NS		50000
+
 /* How perf marks an event that it throttles; core.c keeps the name. */
 #define THROTTLED		(~0ull)
 
@@ -65,11 +71,8 @@ static DEFINE_IRQ_WORK(kick_work, kick_worker);
 static void find_page(struct nm_raw *raw)
 {
 	struct nm_page_info info;
-	unsigned long flags;
 
-	local_irq_save(flags);
-	nm_walk(current->mm, raw->addr, &info);
-	local_irq_restore(flags);
+	nm_walk_one(current->mm, raw->addr, &info);
 	if (info.kind == NM_PK_ABSENT || info.kind == NM_PK_OTHER)
 		return;
 	raw->flags |= NM_RAW_KNOWN;
@@ -126,12 +129,26 @@ static void take_sample(struct nm_target *t, struct perf_sample_data *data,
 	put_raw(&raw);
 }
 
+/*
+ * The clock's timer reads its period after every expiry, on this CPU, so the
+ * governor's word reaches inherited events as well, which perf_event_period()
+ * on the parent would not.
+ */
+static void account_clock(struct perf_event *event, struct nm_target_cpu *tc)
+{
+	u64 period = event->hw.sample_period;
+
+	if (period < EXCLUDED_PERIOD_NS)
+		tc->cpu_ns += period;
+	event->hw.sample_period = READ_ONCE(nm_period_ns);
+}
+
 static void overflow(struct perf_event *event, struct perf_sample_data *data,
 		     struct pt_regs *regs)
 {
 	struct nm_target *t = event->overflow_handler_context;
-	u64 start = sched_clock(), period;
 	struct nm_target_cpu *tc;
+	u64 start = sched_clock();
 
 	nm_count(NM_C_TAKEN);
 	if (event->hw.interrupts == THROTTLED)
@@ -143,18 +160,9 @@ static void overflow(struct perf_event *event, struct perf_sample_data *data,
 	}
 	take_sample(t, data, regs);
 	tc = this_cpu_ptr(t->cpu);
-	tc->spent_ns += sched_clock() - start;
-	if (event->attr.config != PERF_COUNT_SW_CPU_CLOCK ||
-	    event->attr.type != PERF_TYPE_SOFTWARE)
-		return;
-	/*
-	 * The clock's timer reads its period after every expiry, on this CPU,
-	 * so the governor's word reaches inherited events as well, which
-	 * perf_event_period() on the parent would not.
-	 */
-	period = event->hw.sample_period;
-	tc->cpu_ns += period < EXCLUDED_PERIOD_NS ? period : 0;
-	event->hw.sample_period = READ_ONCE(nm_period_ns);
+	if (READ_ONCE(current_sampler)->clocked)
+		account_clock(event, tc);
+	tc->spent_ns += min_t(u64, sched_clock() - start, PLAUSIBLE_NS);
 }
 
 /**

@@ -110,6 +110,7 @@ const struct nm_sampler nm_sampler_clock = {
 	.name = "clock",
 	.id = NUMAMIG_SAMPLER_CLOCK,
 	.event = true,
+	.clocked = true,
 	.available = clock_available,
 	.attr = clock_attr,
 	.resolve = clock_resolve,

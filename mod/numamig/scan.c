@@ -24,6 +24,12 @@ static bool shared_outside(const struct nm_scan *s,
 	return info->mapcount > s->procs;
 }
 
+static void mark_helper(struct nm_scan *s, unsigned int i, unsigned int unit)
+{
+	__set_bit(i, s->helper);
+	s->helper_pages += unit;
+}
+
 /*
  * Count and mark one page.  Returns how many pages to go on by: a folio that
  * one upper-level entry maps is one unit.
@@ -54,7 +60,7 @@ static unsigned int sort_page(struct nm_scan *s, unsigned int i,
 	else if (info->kind == NM_PK_ANON && kernel_ok)
 		__set_bit(i, s->kernel);
 	else
-		__set_bit(i, s->helper);
+		mark_helper(s, i, unit);
 	return unit;
 }
 
@@ -74,17 +80,19 @@ void nm_scan_range(struct nm_scan *s, unsigned int first, unsigned int last,
 	struct nm_page_info info;
 	unsigned int i = first, stop;
 	unsigned long flags;
+	struct nm_walk w;
 
 	while (i < last) {
 		stop = min(i + STRETCH, last);
 		local_irq_save(flags);
+		nm_walk_start(&w, s->mm);
 		while (i < stop) {
 			if (!test_bit(i, s->mask)) {
 				i++;
 				continue;
 			}
-			nm_walk(s->mm, s->addr +
-				((unsigned long)i << PAGE_SHIFT), &info);
+			nm_walk_next(&w, s->addr +
+				     ((unsigned long)i << PAGE_SHIFT), &info);
 			i += sort_page(s, i, &info, kernel_ok);
 		}
 		local_irq_restore(flags);

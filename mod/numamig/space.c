@@ -10,6 +10,7 @@
  */
 #include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
@@ -18,16 +19,23 @@
 /* More than this many processes at once are not told apart any more. */
 #define MAX_SPACES	4096
 
-static struct task_struct *task_of(pid_t tgid)
+/* A thread of group @tgid that uses @mm; the leader may have exited. */
+static struct task_struct *task_with_mm(pid_t tgid, u64 mm)
 {
-	struct task_struct *task;
+	struct task_struct *leader, *p, *found = NULL;
 
 	rcu_read_lock();
-	task = pid_task(find_pid_ns(tgid, &init_pid_ns), PIDTYPE_TGID);
-	if (task)
-		get_task_struct(task);
+	leader = pid_task(find_pid_ns(tgid, &init_pid_ns), PIDTYPE_TGID);
+	if (leader) {
+		for_each_thread(leader, p) {
+			if ((u64)(unsigned long)READ_ONCE(p->mm) == mm) {
+				found = get_task_struct(p);
+				break;
+			}
+		}
+	}
 	rcu_read_unlock();
-	return task;
+	return found;
 }
 
 static struct nm_space *space_new(struct nm_target *t, struct mm_struct *mm,
@@ -43,6 +51,7 @@ static struct nm_space *space_new(struct nm_target *t, struct mm_struct *mm,
 	if (xa_err(xa_store(&t->by_mm, (unsigned long)mm, s, GFP_KERNEL)))
 		goto err_erase;
 	mmgrab(mm);
+	t->nr_spaces++;
 	s->mm = mm;
 	s->tgid = task->tgid;
 	s->start_time = task->group_leader->start_boottime;
@@ -72,7 +81,7 @@ struct nm_space *nm_space_get(struct nm_target *t, u64 mm, pid_t tgid)
 	s = xa_load(&t->by_mm, mm);
 	if (s)
 		return s;
-	task = task_of(tgid);
+	task = task_with_mm(tgid, mm);
 	if (!task)
 		return NULL;
 	m = get_task_mm(task);
@@ -95,6 +104,7 @@ static void space_drop(struct nm_target *t, struct nm_space *s)
 {
 	xa_erase(&t->by_mm, (unsigned long)s->mm);
 	xa_erase(&t->spaces, s->id);
+	t->nr_spaces--;
 	mmdrop(s->mm);
 	kfree(s);
 }

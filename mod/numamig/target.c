@@ -124,6 +124,7 @@ static struct nm_target *target_alloc(struct task_struct *leader, u32 flags)
 	t->window = 1;
 	t->window_start = ktime_to_ms(ktime_get());
 	t->bucket.last_ms = t->window_start;
+	nm_hot_epoch(&t->hot, div_u64(t->window_start, NM_DECAY_MS));
 	t->next_reap = jiffies + HZ;
 	t->next_resync = jiffies + HZ;
 	return t;

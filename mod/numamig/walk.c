@@ -86,50 +86,92 @@ static void walk_pte(pmd_t pmd, unsigned long addr, struct nm_page_info *info)
 	describe(pfn_to_page(pte_pfn(pte)), info);
 }
 
-static void walk_pmd(pud_t pud, unsigned long addr, struct nm_page_info *info)
-{
-	pmd_t pmd = READ_ONCE(*pmd_offset(&pud, addr));
-
-	if (pmd_none(pmd) || !pmd_present(pmd))
-		return;
-	if (pmd_leaf(pmd)) {
-		describe_huge(pmd_pfn(pmd), addr, PMD_SHIFT, info);
-		return;
-	}
-	walk_pte(pmd, addr, info);
-}
-
-/**
- * nm_walk - look up the page at a user address
- * @mm: an address space that is alive: current's, or held by mm_users
- * @addr: user address
- * @info: out
- *
- * Any context with interrupts off, NMI included.
+/*
+ * Find the middle entry for @addr.  False when there is none, or when an upper
+ * entry maps memory itself; then @info is complete.
  */
-void nm_walk(struct mm_struct *mm, unsigned long addr,
-	     struct nm_page_info *info)
+static bool find_pmd(struct mm_struct *mm, unsigned long addr, pmd_t *pmd,
+		     struct nm_page_info *info)
 {
-	pgd_t pgd;
+	pgd_t pgd = READ_ONCE(*pgd_offset(mm, addr));
 	p4d_t p4d;
 	pud_t pud;
 
-	memset(info, 0, sizeof(*info));
-	info->nid = NUMA_NO_NODE;
-	info->shift = PAGE_SHIFT;
-	info->kind = NM_PK_ABSENT;
-	pgd = READ_ONCE(*pgd_offset(mm, addr));
 	if (pgd_none(pgd))
-		return;
+		return false;
 	p4d = READ_ONCE(*p4d_offset(&pgd, addr));
 	if (p4d_none(p4d) || !p4d_present(p4d))
-		return;
+		return false;
 	pud = READ_ONCE(*pud_offset(&p4d, addr));
 	if (pud_none(pud) || !pud_present(pud))
-		return;
+		return false;
 	if (pud_leaf(pud)) {
 		describe_huge(pud_pfn(pud), addr, PUD_SHIFT, info);
-		return;
+		return false;
 	}
-	walk_pmd(pud, addr, info);
+	*pmd = READ_ONCE(*pmd_offset(&pud, addr));
+	return !pmd_none(*pmd) && pmd_present(*pmd);
+}
+
+/**
+ * nm_walk_next - look up the page at a user address, near the last one
+ * @w: walk; see nm_walk_start()
+ * @addr: user address
+ * @info: out
+ *
+ * The table that the last look-up ended in is used again for addresses that it
+ * covers.  It may only be used while interrupts stay off.
+ */
+void nm_walk_next(struct nm_walk *w, unsigned long addr,
+		  struct nm_page_info *info)
+{
+	info->page = NULL;
+	info->kind = NM_PK_ABSENT;
+	info->pmd = false;
+	info->shift = PAGE_SHIFT;
+	info->nid = NUMA_NO_NODE;
+	info->mapping = 0;
+	if (!w->have_pmd || (addr & PMD_MASK) != w->pmd_addr) {
+		w->have_pmd = find_pmd(w->mm, addr, &w->pmd, info);
+		if (!w->have_pmd)
+			return;
+		w->pmd_addr = addr & PMD_MASK;
+	}
+	if (pmd_leaf(w->pmd))
+		describe_huge(pmd_pfn(w->pmd), addr, PMD_SHIFT, info);
+	else
+		walk_pte(w->pmd, addr, info);
+}
+
+/**
+ * nm_walk_start - begin a walk
+ * @w: out
+ * @mm: an address space that is alive: current's, or held by mm_users
+ *
+ * Any context with interrupts off, NMI included.
+ */
+void nm_walk_start(struct nm_walk *w, struct mm_struct *mm)
+{
+	w->mm = mm;
+	w->have_pmd = false;
+}
+
+/**
+ * nm_walk_one - look up one user address
+ * @mm: as for nm_walk_start()
+ * @addr: user address
+ * @info: out
+ *
+ * Any context.
+ */
+void nm_walk_one(struct mm_struct *mm, unsigned long addr,
+		 struct nm_page_info *info)
+{
+	unsigned long flags;
+	struct nm_walk w;
+
+	local_irq_save(flags);
+	nm_walk_start(&w, mm);
+	nm_walk_next(&w, addr, info);
+	local_irq_restore(flags);
 }

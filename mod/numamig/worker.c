@@ -22,8 +22,10 @@
 #define MAX_ADVICE		512
 /* What an interrupt costs around the handler, which cannot see it. */
 #define INTERRUPT_COST_NS	600
+/* More than this for a drained sample, or a round, was preemption. */
+#define PLAUSIBLE_SAMPLE_NS	10000
+#define PLAUSIBLE_ROUND_NS	200000
 #define RESYNC_INTERVAL		(2 * HZ)
-#define DECAY_MS		1000
 /* Orders under construction are found by block; a power of two. */
 #define ORDER_BUCKETS		64
 
@@ -123,13 +125,10 @@ static void count_sample(struct nm_target *t, const struct nm_space *s,
 static void find_page_now(const struct nm_space *s, struct nm_raw *raw)
 {
 	struct nm_page_info info;
-	unsigned long flags;
 
 	if (!mmget_not_zero(s->mm))
 		return;
-	local_irq_save(flags);
-	nm_walk(s->mm, raw->addr, &info);
-	local_irq_restore(flags);
+	nm_walk_one(s->mm, raw->addr, &info);
 	mmput_async(s->mm);
 	if (info.kind == NM_PK_ABSENT || info.kind == NM_PK_OTHER)
 		return;
@@ -354,8 +353,12 @@ static void order_advice(struct nm_target *t, unsigned int nr)
 	int node;
 	bool ok;
 
+	if (!nr)
+		return;
 	for (i = 0; i < ORDER_BUCKETS; i++)
 		INIT_LIST_HEAD(&b.bucket[i]);
+	/* who shares a page is judged by how many there are now */
+	nm_count_processes(t);
 	for (i = 0; i < nr; i++) {
 		e = nm_hot_slot(&t->hot, advice[i].entry);
 		node = nm_node_of_dense(advice[i].node);
@@ -377,7 +380,6 @@ static void close_window(struct nm_target *t, const struct nm_policy *p,
 {
 	unsigned int nr = 0;
 
-	nm_hot_epoch(&t->hot, div_u64(now_ms, DECAY_MS));
 	nm_bucket_fill(p, &t->bucket, now_ms);
 	if (nm_gate_window(p, &t->gate, now_ms)) {
 		nr = nm_policy_advise(p, &t->hot, t->window, advice,
@@ -385,6 +387,7 @@ static void close_window(struct nm_target *t, const struct nm_policy *p,
 		order_advice(t, nr);
 	}
 	nm_hot_window(&t->hot);
+	nm_hot_epoch(&t->hot, div_u64(now_ms, NM_DECAY_MS));
 	t->window++;
 	t->window_start = now_ms;
 }
@@ -431,7 +434,7 @@ static void govern(const struct nm_policy *p)
 
 static void tick_target(struct nm_target *t, const struct nm_policy *p)
 {
-	u64 now_ms = ktime_to_ms(ktime_get()), start = sched_clock();
+	u64 now_ms = ktime_to_ms(ktime_get());
 
 	if (time_after_eq(jiffies, t->next_resync)) {
 		nm_attach(t);
@@ -444,7 +447,6 @@ static void tick_target(struct nm_target *t, const struct nm_policy *p)
 		nm_space_reap(t);
 		t->next_reap = jiffies + HZ;
 	}
-	t->drain_ns += sched_clock() - start;
 	mutex_unlock(&t->lock);
 }
 
@@ -459,19 +461,27 @@ static void tick_all(const struct nm_policy *p)
 	}
 }
 
-/* Drain the rings and charge the time to the targets by their samples. */
-static void drain(void)
+/* Drain the rings; returns how many samples there were. */
+static u64 drain(void)
 {
-	u64 start = sched_clock(), spent, all = 0;
 	struct nm_target *t;
+	u64 all = 0;
 
 	list_for_each_entry(t, &nm_targets, link)
 		t->fresh = 0;
 	nm_sampler_drain(take_raw);
 	nm_stream_wake();
-	spent = sched_clock() - start;
 	list_for_each_entry(t, &nm_targets, link)
 		all += t->fresh;
+	return all;
+}
+
+/* Charge the time of a round to the targets, by their samples. */
+static void charge(u64 spent, u64 all)
+{
+	struct nm_target *t;
+
+	governed.drain_ns += spent;
 	if (!all)
 		return;
 	list_for_each_entry(t, &nm_targets, link) {
@@ -484,12 +494,15 @@ static void drain(void)
 static void worker(struct work_struct *work)
 {
 	struct nm_policy p = nm_policy;
-	u64 start = sched_clock();
+	u64 start, spent, all;
 
 	mutex_lock(&nm_lock);
-	drain();
+	start = sched_clock();
+	all = drain();
 	tick_all(&p);
-	governed.drain_ns += sched_clock() - start;
+	spent = sched_clock() - start;
+	charge(min(spent, all * PLAUSIBLE_SAMPLE_NS + PLAUSIBLE_ROUND_NS),
+	       all);
 	govern(&p);
 	if (!list_empty(&nm_targets))
 		nm_worker_start();
