@@ -46,8 +46,24 @@ $(O)/vm/hold-keys: tools/vm/hold-keys.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -o $@ $<
 
-tools: $(O)/vm/hold-keys $(O)/bin/numashare $(O)/lib/libnumamig.so.$(VERSION) \
+tools: loops $(O)/vm/hold-keys $(O)/bin/numashare $(O)/lib/libnumamig.so.$(VERSION) \
 	$(O)/lib/libnumamig.pc
+
+# --- loops for the evaluator -------------------------------------------------
+# Each compiler and option set makes a program of its own; without clang there
+# are only gcc's.
+LOOP_SRC := $(wildcard tools/bench/loops/*.c)
+LOOP_BIN := $(O)/bench/loops-gcc-O2 $(O)/bench/loops-gcc-O3-v3
+ifneq ($(shell command -v clang 2>/dev/null),)
+LOOP_BIN += $(O)/bench/loops-clang-O2 $(O)/bench/loops-clang-O3-v3
+endif
+
+$(O)/bench/loops-%: $(LOOP_SRC) $(wildcard tools/bench/loops/*.h)
+	@mkdir -p $(@D)
+	$(firstword $(subst -, ,$*)) $(if $(findstring O3,$*),-O3 \
+		-march=x86-64-v3,-O2) -Wall -Wextra -o $@ $(LOOP_SRC)
+
+loops: $(LOOP_BIN)
 
 # --- manual pages ------------------------------------------------------------
 MAN_SRC := $(wildcard Documentation/man/*.rst)
@@ -59,4 +75,4 @@ $(O)/man/%: Documentation/man/%.rst VERSION
 
 man: $(MAN_OUT)
 
-.PHONY: tools man
+.PHONY: tools man loops

@@ -138,6 +138,7 @@ struct nm_target_cpu {
  * @spaces: struct nm_space by id
  * @by_mm: struct nm_space by mm pointer
  * @nr_spaces: how many
+ * @last_space: of the last sample, to save the look-up
  * @next_reap: jiffies when dead address spaces are looked for
  * @hot: hot-page table
  * @gate: whether to act
@@ -175,6 +176,7 @@ struct nm_target {
 	struct xarray spaces;
 	struct xarray by_mm;
 	unsigned int nr_spaces;
+	struct nm_space *last_space;
 	unsigned long next_reap;
 	struct nm_hot hot;
 	struct nm_gate gate;
@@ -272,7 +274,7 @@ const struct nm_sampler *nm_sampler_by_id(unsigned int id);
 int nm_sampler_select(const char *name);
 struct perf_event *nm_sampler_event(struct nm_target *t, int cpu,
 				    struct task_struct *task);
-bool nm_sampler_drain(bool (*take)(const struct nm_raw *raw));
+bool nm_sampler_drain(bool (*take)(struct nm_raw *raw));
 const struct cpumask *nm_excluded_cpus(void);
 void nm_excluded_update(void);
 int nm_isolated_allow(const char *list);

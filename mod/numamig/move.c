@@ -266,6 +266,7 @@ int nm_move_now(struct numamig_move *arg)
 	struct task_struct *task;
 	struct mm_struct *mm;
 	struct pid *pid;
+	unsigned int r;
 	int ret;
 
 	ret = check_move(arg);
@@ -286,8 +287,8 @@ int nm_move_now(struct numamig_move *arg)
 		goto out_mm;
 	memset(arg->pages, 0, sizeof(arg->pages));
 	ret = move_range(task, mm, arg);
-	nm_count_n(NM_C_PAGE + NUMAMIG_PAGE_MOVED,
-		   arg->pages[NUMAMIG_PAGE_MOVED]);
+	for (r = 0; r < NUMAMIG_PAGE_RESULTS; r++)
+		nm_count_n(NM_C_PAGE + r, arg->pages[r]);
 out_mm:
 	if (mm)
 		mmput(mm);

@@ -15,7 +15,7 @@
 #include "operand.h"
 
 struct code_window {
-	u8 buf[NM_CODE_WINDOW];
+	u8 buf[NM_CODE_WINDOW + NM_CODE_SLACK];
 	u64 base;
 	unsigned int len;
 };
@@ -49,6 +49,7 @@ static void machine_init(struct nm_machine *m, const struct nm_regs *regs)
 	m->gs_base = regs->gs_base;
 	m->have_fs = regs->have_fs;
 	m->have_gs = regs->have_gs;
+	m->lazy = false;
 	m->known = 0xffff;
 	m->flags_known = U32_MAX;
 }
@@ -69,20 +70,20 @@ enum nm_refusal nm_operand_next(const struct nm_regs *regs, nm_fetch_t fetch,
 	struct code_window window;
 	enum nm_refusal why;
 	struct nm_machine m;
-	unsigned int len;
+	unsigned int len, step;
 	const u8 *code;
 
 	window.base = 0;
 	window.len = 0;
 	out->nr = 0;
 	machine_init(&m, regs);
-	for (out->steps = 1; out->steps <= NM_OPERAND_MAX_STEPS; out->steps++) {
+	for (step = 1; step <= NM_OPERAND_MAX_STEPS; step++) {
 		len = code_at(&window, m.ip, fetch, ctx, &code);
-		if (!len)
-			return NM_REFUSE_CODE;
-		why = nm_arch_step(&m, code, len, out);
-		if (why != NM_OK || out->nr)
+		why = len ? nm_arch_step(&m, code, len, out) : NM_REFUSE_CODE;
+		if (why != NM_OK || out->nr) {
+			out->steps = step;
 			return why;
+		}
 	}
 	out->steps = NM_OPERAND_MAX_STEPS;
 	return NM_REFUSE_STEPS;

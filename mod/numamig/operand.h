@@ -13,8 +13,12 @@
 /* The architectural limit of an x86 instruction. */
 #define NM_INSN_MAX		15
 
-/* Code bytes are fetched in windows of this size. */
-#define NM_CODE_WINDOW		64
+/*
+ * Code bytes are fetched in windows of this size; decoders may read (and then
+ * refuse) some bytes beyond what was fetched.
+ */
+#define NM_CODE_WINDOW		48
+#define NM_CODE_SLACK		40
 
 /**
  * struct nm_regs - the user registers at the sampled instruction
@@ -101,11 +105,21 @@ enum nm_refusal nm_operand_next(const struct nm_regs *regs, nm_fetch_t fetch,
  * The machine while it is walked.  A register whose bit in @known is clear
  * holds a value that came from memory or from a vector register: it is not
  * used, and whatever depends on it becomes unknown too.
+ *
+ * Most results of arithmetic are never asked for their flags, so the operands
+ * are kept (@lazy) and @flags is computed when something looks at it.
  */
 struct nm_machine {
 	u64 gpr[16];
 	u64 ip;
 	u64 flags;
+	u64 lazy_a;
+	u64 lazy_b;
+	u64 lazy_res;
+	u8 lazy_op;
+	u8 lazy_carry;
+	u8 lazy_size;
+	bool lazy;
 	u64 fs_base;
 	u64 gs_base;
 	u32 known;		/* a bit per register */
@@ -117,8 +131,8 @@ struct nm_machine {
 /**
  * nm_arch_step - execute one instruction, or say which memory it touches
  * @m: the machine, advanced when the instruction touches no memory
- * @code: at least one readable byte at m->ip
- * @len: readable bytes, at most NM_INSN_MAX are used
+ * @code: code bytes at m->ip; NM_CODE_SLACK bytes can be read
+ * @len: how many of them are code, at least one
  * @out: filled when the instruction touches memory; @out->nr stays 0 if not
  *
  * Return: NM_OK, or why the walk ends here.  NM_REFUSE_CODE means that the

@@ -10,17 +10,12 @@ enum nm_refusal nm_arch_step(struct nm_machine *m, const u8 *code,
 	enum nm_refusal why;
 	struct insn i;
 
-	why = nm_x86_decode(&i, code, len, m->ip);
+	why = nm_x86_decode(&i, code, min(len, (unsigned int)NM_INSN_MAX),
+			    m->ip);
 	if (why != NM_OK)
 		return why;
 	m->ip = i.next;
-	if (!i.mem)
+	if (!i.mem || insn_class(&i) == X_LEA || insn_class(&i) == X_HINT)
 		return nm_x86_execute(m, &i, out);
-	switch (insn_class(&i)) {
-	case X_LEA:
-	case X_HINT:
-		return nm_x86_execute(m, &i, out);
-	default:
-		return nm_x86_memory(m, &i, out);
-	}
+	return nm_x86_memory(m, &i, out);
 }

@@ -115,30 +115,33 @@ enum { MAP_ONE, MAP_0F, MAP_0F38, MAP_0F3A };
  * and @base are -1 when the address has none.
  */
 struct insn {
-	const u8 *code;
-	unsigned int avail;	/* readable bytes at @code */
-	unsigned int len;	/* decoded so far, in the end the length */
+	unsigned int len;
+	u16 attr;
+	u8 op;
+	u8 size;		/* operand size in bytes */
 	u64 next;		/* address after the instruction */
 	u64 imm;
 	s64 disp;
-	u16 attr;
-	u8 map;
-	u8 op;
 	u8 rex;			/* 0x40 | W R X B, also from VEX */
 	u8 rep;			/* 0xf2, 0xf3 or 0 */
 	u8 seg;
-	u8 size;		/* operand size in bytes */
-	u8 reg;
-	u8 rm;
-	u8 vvvv;
-	s8 base;
-	s8 index;
-	u8 scale;
+	u8 map;
 	bool opsize;		/* 0x66 seen */
 	bool addr32;		/* 0x67 seen */
-	bool vex;
+	bool vex;		/* VEX or EVEX */
+	bool evex;
+	bool masked;		/* EVEX with a mask register */
+	bool broadcast;		/* EVEX.b */
 	bool mem;		/* modrm names memory */
 	bool rip_relative;
+	u8 reg;
+	u8 rm;
+	u8 scale;
+	u8 unit;		/* of an EVEX 8-bit displacement, 0: unknown */
+	u8 vvvv;
+	u8 vector;		/* EVEX vector length in bytes */
+	s8 base;
+	s8 index;
 };
 
 #define REX_W	0x08
@@ -181,6 +184,10 @@ static inline u64 get(const struct nm_machine *m, const struct insn *i,
 {
 	if (is_high_byte(i, r, size))
 		return m->gpr[r - 4] >> 8 & 0xff;
+	if (size == 8)
+		return m->gpr[r];
+	if (size == 4)
+		return (u32)m->gpr[r];
 	return m->gpr[r] & size_mask(size);
 }
 

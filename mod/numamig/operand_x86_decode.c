@@ -3,7 +3,8 @@
  * operand_x86_decode.c - x86-64 instructions from bytes
  *
  * Reads prefixes, REX or VEX, opcode, modrm, SIB, displacement and immediate.
- * EVEX (0x62) and the AMD XOP and 3DNow! forms are not known and refused.
+ * AMD's XOP and 3DNow! are not known and refused, and so are EVEX memory forms
+ * that are masked or not in the table.
  */
 #include "operand_x86.h"
 #include "operand_x86_table.h"
@@ -15,88 +16,103 @@ static const u16 *const x86_maps[] = {
 	[MAP_0F3A] = x86_map_0f3a,
 };
 
-static bool take_byte(struct insn *i, u8 *b)
+/*
+ * The cursor is a plain pointer that stays in a register.  The bytes are
+ * followed by padding (see nm_x86_decode()), so nothing here checks for their
+ * end; a decoded length beyond them does.
+ */
+static inline u8 take_byte(const u8 **p)
 {
-	if (i->len >= i->avail)
-		return false;
-	*b = i->code[i->len++];
-	return true;
+	return *(*p)++;
 }
 
 /* Read @n little-endian bytes, sign-extended to 64 bits. */
-static bool take_signed(struct insn *i, unsigned int n, u64 *val)
+static inline u64 take_signed(const u8 **p, unsigned int n)
 {
-	const u8 *p = i->code + i->len;
+	const u8 *at = *p;
 	s32 v32;
 	s16 v16;
+	u64 v64;
 
-	if (i->avail - i->len < n)
-		return false;
-	i->len += n;
-	switch (n) {
-	case 1:
-		*val = (u64)(s64)(s8)p[0];
+	*p += n;
+	if (n == 1)
+		return (u64)(s64)(s8)at[0];
+	if (n == 4) {
+		memcpy(&v32, at, 4);
+		return (u64)(s64)v32;
+	}
+	if (n == 2) {
+		memcpy(&v16, at, 2);
+		return (u64)(s64)v16;
+	}
+	memcpy(&v64, at, 8);
+	return v64;
+}
+
+/* Is this byte neither a legacy prefix nor REX?  Most opcodes are here. */
+static bool surely_opcode(u8 b)
+{
+	return (u8)(b - 0x68) < 0xf0 - 0x68;
+}
+
+/* One legacy prefix; false: it is none. */
+static bool legacy_prefix(struct insn *i, u8 b)
+{
+	switch (b) {
+	case 0x66:
+		i->opsize = true;
 		return true;
-	case 2:
-		memcpy(&v16, p, 2);
-		*val = (u64)(s64)v16;
+	case 0x67:
+		i->addr32 = true;
 		return true;
-	case 4:
-		memcpy(&v32, p, 4);
-		*val = (u64)(s64)v32;
+	case 0xf2:
+	case 0xf3:
+		i->rep = b;
+		return true;
+	case 0x64:
+		i->seg = SEG_FS;
+		return true;
+	case 0x65:
+		i->seg = SEG_GS;
+		return true;
+	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0xf0:
 		return true;
 	default:
-		memcpy(val, p, 8);
-		return true;
+		return false;
 	}
 }
 
-/* Legacy prefixes and REX; *@b is the first byte after them. */
-static bool take_prefixes(struct insn *i, u8 *b)
+/* Legacy prefixes and REX; returns the first byte after them. */
+static inline u8 take_prefixes(struct insn *i, const u8 **p)
 {
-	for (;;) {
-		if (!take_byte(i, b))
-			return false;
-		switch (*b) {
-		case 0x66:
-			i->opsize = true;
-			break;
-		case 0x67:
-			i->addr32 = true;
-			break;
-		case 0xf2:
-		case 0xf3:
-			i->rep = *b;
-			break;
-		case 0x64:
-			i->seg = SEG_FS;
-			break;
-		case 0x65:
-			i->seg = SEG_GS;
-			break;
-		case 0x26: case 0x2e: case 0x36: case 0x3e: case 0xf0:
-			break;
-		default:
-			if ((*b & 0xf0) != 0x40)
-				return true;
-			i->rex = *b;
+	const u8 *limit = *p + NM_INSN_MAX;
+	u8 b;
+
+	do {
+		b = take_byte(p);
+		if (surely_opcode(b))
+			return b;
+		if ((b & 0xf0) == 0x40) {
+			i->rex = b;
 			continue;
 		}
+		if (!legacy_prefix(i, b))
+			return b;
 		/* A REX that is not the last prefix has no effect. */
 		i->rex = 0;
-	}
+	} while (*p < limit);
+	return b;
 }
 
 /* The two- and three-byte VEX prefixes after their first byte @first. */
-static enum nm_refusal take_vex(struct insn *i, u8 first)
+static enum nm_refusal take_vex(struct insn *i, const u8 **p, u8 first)
 {
 	static const u8 pp_rep[4] = { 0, 0, 0xf3, 0xf2 };
-	u8 b1, b2 = 0;
+	u8 b1, b2;
 
 	if (i->rex || i->opsize || i->rep)
 		return NM_REFUSE_INSN;
-	if (!take_byte(i, &b1))
-		return NM_REFUSE_CODE;
+	b1 = take_byte(p);
 	i->rex = 0x40;
 	if (!(b1 & 0x80))
 		i->rex |= REX_R;
@@ -109,8 +125,7 @@ static enum nm_refusal take_vex(struct insn *i, u8 first)
 		i->map = b1 & 0x1f;
 		if (i->map < MAP_0F || i->map > MAP_0F3A)
 			return NM_REFUSE_INSN;
-		if (!take_byte(i, &b2))
-			return NM_REFUSE_CODE;
+		b2 = take_byte(p);
 		if (b2 & 0x80)
 			i->rex |= REX_W;
 		b1 = b2;
@@ -119,26 +134,116 @@ static enum nm_refusal take_vex(struct insn *i, u8 first)
 	i->vvvv = ~(b1 >> 3) & 15;
 	i->rep = pp_rep[b1 & 3];
 	i->opsize = (b1 & 3) == 1;
-	return take_byte(i, &i->op) ? NM_OK : NM_REFUSE_CODE;
+	i->op = take_byte(p);
+	return NM_OK;
 }
 
-static enum nm_refusal take_opcode(struct insn *i)
+/* EVEX after its 0x62: R X B R' 0 mmm, W vvvv 1 pp, z LL b V' aaa. */
+static enum nm_refusal take_evex(struct insn *i, const u8 **p)
 {
-	u8 b;
+	static const u8 pp_rep[4] = { 0, 0, 0xf3, 0xf2 };
+	u8 p0, p1, p2;
 
-	if (!take_prefixes(i, &b))
-		return NM_REFUSE_CODE;
+	if (i->rex || i->opsize || i->rep)
+		return NM_REFUSE_INSN;
+	p0 = take_byte(p);
+	p1 = take_byte(p);
+	p2 = take_byte(p);
+	i->op = take_byte(p);
+	i->map = p0 & 7;
+	if ((p0 & 8) || !(p1 & 4) || i->map < MAP_0F || i->map > MAP_0F3A ||
+	    (p2 >> 5 & 3) == 3)
+		return NM_REFUSE_INSN;
+	i->rex = 0x40;
+	if (!(p0 & 0x80))
+		i->rex |= REX_R;
+	if (!(p0 & 0x40))
+		i->rex |= REX_X;
+	if (!(p0 & 0x20))
+		i->rex |= REX_B;
+	if (p1 & 0x80)
+		i->rex |= REX_W;
+	i->vex = true;
+	i->evex = true;
+	i->vvvv = ~(p1 >> 3) & 15;
+	i->rep = pp_rep[p1 & 3];
+	i->opsize = (p1 & 3) == 1;
+	i->vector = 16u << (p2 >> 5 & 3);
+	i->broadcast = p2 & 0x10;
+	i->masked = p2 & 7;
+	return NM_OK;
+}
+
+static u8 evex_unit(const struct insn *i, u8 unit)
+{
+	u8 element = i->rex & REX_W ? 8 : 4;
+
+	if (i->broadcast)
+		return unit == U_VECTOR || unit == U_PACKED_OR_SCALAR ?
+		       element : 0;
+	switch (unit) {
+	case U_VECTOR:
+		return i->vector;
+	case U_ELEMENT:
+		return element;
+	case U_BYTE:
+		return 1;
+	case U_WORD:
+		return 2;
+	case U_8:
+		return 8;
+	case U_PACKED_OR_SCALAR:
+		return i->rep == 0xf3 ? 4 : i->rep == 0xf2 ? 8 : i->vector;
+	default:
+		return 0;
+	}
+}
+
+static const struct x86_evex *find_extra(const struct x86_evex *t,
+					 unsigned int n, const struct insn *i)
+{
+	for (; n--; t++)
+		if (t->map == i->map && t->first <= i->op && i->op <= t->last)
+			return t;
+	return NULL;
+}
+
+/* Attributes of an opcode with a VEX or EVEX prefix; 0: refuse. */
+static u16 vex_attributes(struct insn *i)
+{
+	u16 attr = x86_maps[i->map][i->op];
+	const struct x86_evex *e;
+
+	if (!i->evex) {
+		if (attr & A_VEX)
+			return attr;
+		e = find_extra(x86_vex_mask, ARRAY_SIZE(x86_vex_mask), i);
+		return e ? e->attr : 0;
+	}
+	e = find_extra(x86_evex, ARRAY_SIZE(x86_evex), i);
+	if (e) {
+		i->unit = evex_unit(i, e->unit);
+		if (e->attr)
+			return e->attr;
+	}
+	return attr & A_VEX ? attr : 0;
+}
+
+static inline enum nm_refusal take_opcode(struct insn *i, const u8 **p)
+{
+	u8 b = take_prefixes(i, p);
+
 	if (b == 0xc4 || b == 0xc5)
-		return take_vex(i, b);
+		return take_vex(i, p, b);
+	if (b == 0x62)
+		return take_evex(i, p);
 	i->map = MAP_ONE;
 	if (b == 0x0f) {
 		i->map = MAP_0F;
-		if (!take_byte(i, &b))
-			return NM_REFUSE_CODE;
+		b = take_byte(p);
 		if (b == 0x38 || b == 0x3a) {
 			i->map = b == 0x38 ? MAP_0F38 : MAP_0F3A;
-			if (!take_byte(i, &b))
-				return NM_REFUSE_CODE;
+			b = take_byte(p);
 		}
 	}
 	i->op = b;
@@ -146,12 +251,10 @@ static enum nm_refusal take_opcode(struct insn *i)
 }
 
 /* The SIB byte; @mod is that of the modrm byte. */
-static bool take_sib(struct insn *i, unsigned int mod)
+static inline void take_sib(struct insn *i, const u8 **p, unsigned int mod)
 {
-	u8 sib;
+	u8 sib = take_byte(p);
 
-	if (!take_byte(i, &sib))
-		return false;
 	i->scale = sib >> 6;
 	i->index = (sib >> 3 & 7) | (i->rex & REX_X ? 8 : 0);
 	if (i->index == SP)
@@ -160,78 +263,65 @@ static bool take_sib(struct insn *i, unsigned int mod)
 		i->base = -1;
 	else
 		i->base = (sib & 7) | (i->rex & REX_B ? 8 : 0);
-	return true;
 }
 
-static bool take_modrm(struct insn *i)
+static inline void take_modrm(struct insn *i, const u8 **p)
 {
-	unsigned int mod, disp_size = 0;
-	u8 modrm;
-	u64 disp;
+	u8 modrm = take_byte(p);
+	unsigned int mod = modrm >> 6;
 
-	if (!take_byte(i, &modrm))
-		return false;
-	mod = modrm >> 6;
 	i->reg = (modrm >> 3 & 7) | (i->rex & REX_R ? 8 : 0);
 	i->rm = (modrm & 7) | (i->rex & REX_B ? 8 : 0);
 	if (mod == 3)
-		return true;
+		return;
 	i->mem = true;
 	i->base = i->rm;
-	if ((modrm & 7) == SP && !take_sib(i, mod))
-		return false;
+	if ((modrm & 7) == SP)
+		take_sib(i, p, mod);
 	if ((modrm & 7) == BP && mod == 0) {
 		i->base = -1;
 		i->rip_relative = true;
 	}
-	if (mod == 1)
-		disp_size = 1;
-	else if (mod == 2 || i->base < 0)
-		disp_size = 4;
-	if (disp_size) {
-		if (!take_signed(i, disp_size, &disp))
-			return false;
-		i->disp = (s64)disp;
+	if (mod == 1) {
+		i->disp = (s64)take_signed(p, 1);
+		if (i->evex)
+			i->disp *= i->unit;
+	} else if (mod == 2 || i->base < 0) {
+		i->disp = (s64)take_signed(p, 4);
 	}
-	return true;
 }
 
-static bool take_immediate(struct insn *i)
+static inline void take_immediate(struct insn *i, const u8 **p)
 {
-	unsigned int n;
-
 	switch (i->attr & A_IMM) {
 	case A_IB:
-		n = 1;
-		break;
-	case A_IW:
-		n = 2;
+		i->imm = take_signed(p, 1);
 		break;
 	case A_IZ:
-		n = i->size == 2 ? 2 : 4;
+		i->imm = take_signed(p, i->size == 2 ? 2 : 4);
 		break;
 	case A_IV:
-		n = i->size;
+		i->imm = take_signed(p, i->size);
+		break;
+	case A_IW:
+		i->imm = take_signed(p, 2);
 		break;
 	case A_IWB:
-		if (!take_signed(i, 2, &i->imm))
-			return false;
-		n = 1;
-		break;
-	case A_MOFFS:
-		n = i->addr32 ? 4 : 8;
+		i->imm = take_signed(p, 2);
+		(*p)++;
 		break;
 	default:
-		return true;
+		i->imm = take_signed(p, i->addr32 ? 4 : 8);
+		break;
 	}
-	return take_signed(i, n, &i->imm);
 }
 
 /**
  * nm_x86_decode - decode one instruction
  * @i: out
- * @code: its bytes
- * @len: how many can be read
+ * @code: its bytes; NM_CODE_SLACK of them can be read, whatever @len is: 15
+ *	bytes of prefixes and no more than 16 after them
+ * @len: how many of them are really code
  * @ip: its address
  *
  * Return: NM_OK, NM_REFUSE_CODE when it is longer than @len, NM_REFUSE_INSN
@@ -240,20 +330,17 @@ static bool take_immediate(struct insn *i)
 enum nm_refusal nm_x86_decode(struct insn *i, const u8 *code, unsigned int len,
 			      u64 ip)
 {
+	const u8 *p = code;
 	enum nm_refusal why;
 
 	memset(i, 0, sizeof(*i));
-	i->code = code;
-	i->avail = min(len, (unsigned int)NM_INSN_MAX);
 	i->base = -1;
 	i->index = -1;
-	why = take_opcode(i);
+	why = take_opcode(i, &p);
 	if (why != NM_OK)
 		return why;
-	i->attr = x86_maps[i->map][i->op];
-	if (!i->attr)
-		return NM_REFUSE_INSN;
-	if (i->vex ? !(i->attr & A_VEX) : !!(i->attr & A_VEX_ONLY))
+	i->attr = i->vex ? vex_attributes(i) : x86_maps[i->map][i->op];
+	if (!i->attr || (!i->vex && (i->attr & A_VEX_ONLY)))
 		return NM_REFUSE_INSN;
 	if (i->attr & A_BYTE)
 		i->size = 1;
@@ -261,13 +348,18 @@ enum nm_refusal nm_x86_decode(struct insn *i, const u8 *code, unsigned int len,
 		i->size = 8;
 	else
 		i->size = i->opsize && !i->vex ? 2 : 4;
-	if ((i->attr & A_MODRM) && !take_modrm(i))
-		return NM_REFUSE_CODE;
+	if (i->attr & A_MODRM)
+		take_modrm(i, &p);
+	if (i->evex && i->mem && (i->masked || !i->unit))
+		return NM_REFUSE_INSN;
 	/* Group 3: only test has an immediate. */
 	if (insn_class(i) == X_GROUP3 && (i->reg & 7) < 2)
 		i->attr |= i->attr & A_BYTE ? A_IB : A_IZ;
-	if (!take_immediate(i))
-		return NM_REFUSE_CODE;
+	if (i->attr & A_IMM)
+		take_immediate(i, &p);
+	i->len = p - code;
+	if (i->len > len)
+		return len < NM_INSN_MAX ? NM_REFUSE_CODE : NM_REFUSE_INSN;
 	i->next = ip + i->len;
 	return NM_OK;
 }

@@ -22,16 +22,17 @@ static void put(struct nm_machine *m, const struct insn *i, unsigned int r,
 		unsigned int size, u64 val, bool is_known)
 {
 	unsigned int shift = 0;
-	u64 mask = size_mask(size);
+	u64 mask;
 
 	if (is_high_byte(i, r, size)) {
 		r -= 4;
 		shift = 8;
 	}
 	if (size >= 4) {
-		m->gpr[r] = val & mask;
+		m->gpr[r] = size == 8 ? val : (u32)val;
 		m->known |= 1u << r;
 	} else {
+		mask = size_mask(size);
 		m->gpr[r] &= ~(mask << shift);
 		m->gpr[r] |= (val & mask) << shift;
 	}
@@ -39,16 +40,8 @@ static void put(struct nm_machine *m, const struct insn *i, unsigned int r,
 		lose(m, r);
 }
 
-static void lose_flags(struct nm_machine *m, u32 mask)
-{
-	m->flags_known &= ~mask;
-}
-
-static void set_flags(struct nm_machine *m, u32 mask, u32 val)
-{
-	m->flags = (m->flags & ~(u64)mask) | (val & mask);
-	m->flags_known |= mask;
-}
+enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP,
+       ALU_TEST };
 
 /* ZF, SF and PF of a result. */
 static u32 result_flags(u64 res, unsigned int size)
@@ -67,30 +60,116 @@ static u32 result_flags(u64 res, unsigned int size)
 	return fl;
 }
 
-static bool condition(const struct nm_machine *m, unsigned int cc, bool *taken)
+static u64 alu_result(unsigned int op, u64 a, u64 b, unsigned int carry,
+		      unsigned int size)
+{
+	u64 res;
+
+	switch (op) {
+	case ALU_ADD:
+	case ALU_ADC:
+		res = a + b + carry;
+		break;
+	case ALU_SUB:
+	case ALU_SBB:
+	case ALU_CMP:
+		res = a - b - carry;
+		break;
+	case ALU_OR:
+		res = a | b;
+		break;
+	case ALU_XOR:
+		res = a ^ b;
+		break;
+	default:
+		res = a & b;
+		break;
+	}
+	return res & size_mask(size);
+}
+
+/* CF, PF, ZF, SF and OF of a op b = res; all within @size. */
+static u32 alu_flags(unsigned int op, u64 a, u64 b, unsigned int carry,
+		     u64 res, unsigned int size)
+{
+	u64 sign = sign_bit(size);
+	u32 fl = result_flags(res, size);
+
+	switch (op) {
+	case ALU_ADD:
+	case ALU_ADC:
+		if (res < a || (carry && res == a))
+			fl |= F_CF;
+		if (~(a ^ b) & (a ^ res) & sign)
+			fl |= F_OF;
+		break;
+	case ALU_SUB:
+	case ALU_SBB:
+	case ALU_CMP:
+		if (a < b || (carry && a == b))
+			fl |= F_CF;
+		if ((a ^ b) & (a ^ res) & sign)
+			fl |= F_OF;
+		break;
+	default:
+		break;
+	}
+	return fl;
+}
+
+/* Compute the flags that an earlier result left to be computed. */
+static void settle_flags(struct nm_machine *m)
+{
+	u32 fl;
+
+	if (!m->lazy)
+		return;
+	m->lazy = false;
+	fl = alu_flags(m->lazy_op, m->lazy_a, m->lazy_b, m->lazy_carry,
+		       m->lazy_res, m->lazy_size);
+	m->flags = (m->flags & ~(u64)F_LOGIC) | fl;
+}
+
+/* @mask is about to change: what else is pending has to be settled first. */
+static void touch_flags(struct nm_machine *m, u32 mask)
+{
+	if ((mask & F_LOGIC) == F_LOGIC)
+		m->lazy = false;
+	else
+		settle_flags(m);
+}
+
+static void lose_flags(struct nm_machine *m, u32 mask)
+{
+	touch_flags(m, mask);
+	m->flags_known &= ~mask;
+}
+
+static void set_flags(struct nm_machine *m, u32 mask, u32 val)
+{
+	touch_flags(m, mask);
+	m->flags = (m->flags & ~(u64)mask) | (val & mask);
+	m->flags_known |= mask;
+}
+
+static bool condition(struct nm_machine *m, unsigned int cc, bool *taken)
 {
 	static const u16 needs[8] = {
 		F_OF, F_CF, F_ZF, F_CF | F_ZF, F_SF, F_PF, F_SF | F_OF,
 		F_ZF | F_SF | F_OF,
 	};
-	u32 need = needs[cc >> 1 & 7];
-	u32 fl = (u32)m->flags;
-	bool less = !(fl & F_SF) != !(fl & F_OF);
+	u32 need = needs[cc >> 1 & 7], fl;
 	bool t;
 
 	if (need & ~m->flags_known)
 		return false;
-	switch (cc >> 1 & 7) {
-	case 6:
-		t = less;
-		break;
-	case 7:
-		t = less || (fl & F_ZF);
-		break;
-	default:
+	settle_flags(m);
+	fl = (u32)m->flags;
+	if (cc < 12)
 		t = fl & need;
-		break;
-	}
+	else
+		t = (!(fl & F_SF) != !(fl & F_OF)) ||
+		    (cc >= 14 && (fl & F_ZF));
 	*taken = t != (cc & 1);
 	return true;
 }
@@ -167,47 +246,6 @@ static enum nm_refusal moffs(struct nm_machine *m, const struct insn *i,
 
 /* --- arithmetic ---------------------------------------------------------- */
 
-enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP,
-       ALU_TEST };
-
-static u64 alu_compute(unsigned int op, u64 a, u64 b, unsigned int carry,
-		       unsigned int size, u32 *flags)
-{
-	u64 mask = size_mask(size), sign = sign_bit(size), res;
-	u32 fl = 0;
-
-	switch (op) {
-	case ALU_ADD:
-	case ALU_ADC:
-		res = (a + b + carry) & mask;
-		if (res < a || (carry && res == a))
-			fl |= F_CF;
-		if (~(a ^ b) & (a ^ res) & sign)
-			fl |= F_OF;
-		break;
-	case ALU_SUB:
-	case ALU_SBB:
-	case ALU_CMP:
-		res = (a - b - carry) & mask;
-		if (a < b || (carry && a == b))
-			fl |= F_CF;
-		if ((a ^ b) & (a ^ res) & sign)
-			fl |= F_OF;
-		break;
-	case ALU_OR:
-		res = a | b;
-		break;
-	case ALU_XOR:
-		res = a ^ b;
-		break;
-	default:
-		res = a & b;
-		break;
-	}
-	*flags = fl | result_flags(res, size);
-	return res;
-}
-
 /*
  * Register @dst op= @val.  @src_known says whether @val is; a register
  * combined with itself by xor or sub is zero whatever it held, and by sbb it
@@ -216,33 +254,38 @@ static u64 alu_compute(unsigned int op, u64 a, u64 b, unsigned int carry,
 static void alu(struct nm_machine *m, const struct insn *i, unsigned int op,
 		unsigned int dst, u64 val, bool src_known, bool self)
 {
-	bool uses_carry = op == ALU_ADC || op == ALU_SBB;
 	bool stores = op != ALU_CMP && op != ALU_TEST;
 	bool ok = src_known && known(m, i, dst, i->size);
+	u64 a = get(m, i, dst, i->size);
 	unsigned int carry = 0;
-	u64 a = get(m, i, dst, i->size), res;
-	u32 fl;
 
 	if (self && (op == ALU_XOR || op == ALU_SUB || op == ALU_SBB)) {
 		a = 0;
 		val = 0;
 		ok = true;
 	}
-	if (uses_carry) {
+	if (op == ALU_ADC || op == ALU_SBB) {
+		settle_flags(m);
 		ok = ok && (m->flags_known & F_CF);
 		carry = m->flags & F_CF;
 	}
-	lose_flags(m, F_ARITH);
+	m->flags_known &= ~F_ARITH;
+	m->lazy = ok;
 	if (!ok) {
 		if (stores)
 			put(m, i, dst, i->size, 0, false);
 		return;
 	}
-	res = alu_compute(op, a, val & size_mask(i->size), carry, i->size,
-			  &fl);
-	set_flags(m, F_LOGIC, fl);
+	val &= size_mask(i->size);
+	m->flags_known |= F_LOGIC;
+	m->lazy_op = op;
+	m->lazy_a = a;
+	m->lazy_b = val;
+	m->lazy_carry = carry;
+	m->lazy_size = i->size;
+	m->lazy_res = alu_result(op, a, val, carry, i->size);
 	if (stores)
-		put(m, i, dst, i->size, res, true);
+		put(m, i, dst, i->size, m->lazy_res, true);
 }
 
 static void alu_row(struct nm_machine *m, const struct insn *i)
@@ -261,25 +304,26 @@ static void alu_row(struct nm_machine *m, const struct insn *i)
 
 static void inc_dec(struct nm_machine *m, const struct insn *i, bool dec)
 {
-	u32 carry_known = m->flags_known & F_CF;
-	u32 carry = m->flags & F_CF;
+	u32 carry_known = m->flags_known & F_CF, carry;
 
+	settle_flags(m);
+	carry = m->flags & F_CF;
 	alu(m, i, dec ? ALU_SUB : ALU_ADD, i->rm, 1, true, false);
 	/* the carry flag stays as it was */
+	settle_flags(m);
 	m->flags = (m->flags & ~(u64)F_CF) | carry;
 	m->flags_known = (m->flags_known & ~F_CF) | carry_known;
 }
 
 static void neg(struct nm_machine *m, const struct insn *i)
 {
-	u64 v = get(m, i, i->rm, i->size), res;
-	u32 fl;
+	u64 v = get(m, i, i->rm, i->size), res = alu_result(ALU_SUB, 0, v, 0,
+							    i->size);
 
 	lose_flags(m, F_ARITH);
 	if (!known(m, i, i->rm, i->size))
 		return;
-	res = alu_compute(ALU_SUB, 0, v, 0, i->size, &fl);
-	set_flags(m, F_LOGIC, fl);
+	set_flags(m, F_LOGIC, alu_flags(ALU_SUB, 0, v, 0, res, i->size));
 	put(m, i, i->rm, i->size, res, true);
 }
 
@@ -739,19 +783,20 @@ static enum nm_refusal crc32(struct nm_machine *m, const struct insn *i)
 /* adcx uses only the carry, adox only the overflow flag. */
 static void add_carry_x(struct nm_machine *m, const struct insn *i)
 {
-	u32 flag = i->rep == 0xf3 ? F_OF : F_CF, fl;
-	unsigned int size = i->rex & REX_W ? 8 : 4;
+	u32 flag = i->rep == 0xf3 ? F_OF : F_CF;
+	unsigned int size = i->rex & REX_W ? 8 : 4, carry;
 	bool ok = known(m, i, i->reg, size) && known(m, i, i->rm, size) &&
 		  (m->flags_known & flag);
-	u64 res;
+	u64 a = get(m, i, i->reg, size), b = get(m, i, i->rm, size), res;
 
-	res = alu_compute(ALU_ADC, get(m, i, i->reg, size),
-			  get(m, i, i->rm, size), !!(m->flags & flag), size,
-			  &fl);
+	settle_flags(m);
+	carry = !!(m->flags & flag);
+	res = alu_result(ALU_ADC, a, b, carry, size);
 	put(m, i, i->reg, size, res, ok);
 	lose_flags(m, flag);
 	if (ok)
-		set_flags(m, flag, fl & F_CF ? flag : 0);
+		set_flags(m, flag, alu_flags(ALU_ADC, a, b, carry, res, size) &
+				   F_CF ? flag : 0);
 }
 
 /* --- BMI1 and BMI2 ------------------------------------------------------- */
@@ -932,6 +977,7 @@ static void flag_op(struct nm_machine *m, const struct insn *i)
 				  (u32)(m->gpr[AX] >> 8));
 		break;
 	case 0xf5:
+		settle_flags(m);
 		m->flags ^= F_CF;
 		break;
 	case 0xf8:
@@ -985,10 +1031,12 @@ static enum nm_refusal jcc(struct nm_machine *m, const struct insn *i)
 /* loopne, loope, loop, jrcxz */
 static enum nm_refusal loop(struct nm_machine *m, const struct insn *i)
 {
-	bool taken, zero = m->flags & F_ZF;
+	bool taken, zero;
 
 	if (!(m->known >> CX & 1) || i->addr32)
 		return NM_REFUSE_BRANCH;
+	settle_flags(m);
+	zero = m->flags & F_ZF;
 	if (i->op == 0xe3) {
 		taken = !m->gpr[CX];
 	} else {
@@ -1099,25 +1147,6 @@ static void cvt_int(struct nm_machine *m, const struct insn *i)
 		lose(m, i->reg);
 }
 
-static bool register_form_ok(const struct insn *i)
-{
-	switch (insn_class(i)) {
-	case X_LEA:
-		return false;
-	case X_MOV_IMM:
-	case X_POP_RM:
-		return (i->reg & 7) == 0;
-	case X_SHIFT:
-		return (i->reg & 7) != 6;
-	case X_INC_DEC:
-		return (i->reg & 7) < 2;
-	case X_BT_IMM:
-		return (i->reg & 7) >= 4;
-	default:
-		return true;
-	}
-}
-
 static enum nm_refusal execute_control(struct nm_machine *m,
 				       const struct insn *i,
 				       struct nm_operand *out)
@@ -1134,8 +1163,11 @@ static enum nm_refusal execute_control(struct nm_machine *m,
 	case X_PUSH:
 	case X_CALL:
 		return stack_access(m, i, 8, true, out);
-	case X_POP:
 	case X_POP_RM:
+		if (i->reg & 7)
+			return NM_REFUSE_INSN;
+		fallthrough;
+	case X_POP:
 	case X_RET:
 		return stack_access(m, i, 0, false, out);
 	case X_LEAVE:
@@ -1227,14 +1259,12 @@ static enum nm_refusal execute_rare(struct nm_machine *m,
 enum nm_refusal nm_x86_execute(struct nm_machine *m, const struct insn *i,
 			       struct nm_operand *out)
 {
-	unsigned int r = (i->op & 7) | (i->rex & REX_B ? 8 : 0);
-
-	if (!i->mem && !register_form_ok(i))
-		return NM_REFUSE_INSN;
 	switch (insn_class(i)) {
 	case X_NONE:
 		break;
 	case X_LEA:
+		if (!i->mem)
+			return NM_REFUSE_INSN;
 		lea(m, i);
 		break;
 	case X_HINT:
@@ -1262,10 +1292,13 @@ enum nm_refusal nm_x86_execute(struct nm_machine *m, const struct insn *i,
 			move(m, i, i->rm, i->reg);
 		break;
 	case X_MOV_IMM:
+		if (i->reg & 7)
+			return NM_REFUSE_INSN;
 		put(m, i, i->rm, i->size, i->imm, true);
 		break;
 	case X_MOV_REG_IMM:
-		put(m, i, r, i->size, i->imm, true);
+		put(m, i, (i->op & 7) | (i->rex & REX_B ? 8 : 0), i->size,
+		    i->imm, true);
 		break;
 	case X_MOVSXD:
 		movsxd(m, i);
@@ -1280,11 +1313,15 @@ enum nm_refusal nm_x86_execute(struct nm_machine *m, const struct insn *i,
 		exchange_ax(m, i);
 		break;
 	case X_INC_DEC:
+		if ((i->reg & 7) > 1)
+			return NM_REFUSE_INSN;
 		inc_dec(m, i, i->reg & 1);
 		break;
 	case X_GROUP3:
 		return group3(m, i);
 	case X_SHIFT:
+		if ((i->reg & 7) == 6)
+			return NM_REFUSE_INSN;
 		shift(m, i);
 		break;
 	case X_SHIFT_DOUBLE:
@@ -1313,6 +1350,8 @@ enum nm_refusal nm_x86_execute(struct nm_machine *m, const struct insn *i,
 			 known(m, i, i->reg, i->size), i->op >> 3 & 3);
 		break;
 	case X_BT_IMM:
+		if ((i->reg & 7) < 4)
+			return NM_REFUSE_INSN;
 		bit_test(m, i, i->imm, true, i->reg & 3);
 		break;
 	case X_BIT_SCAN:

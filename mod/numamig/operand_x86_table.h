@@ -242,6 +242,87 @@ static const u16 x86_map_0f3a[256] = {
 	[0xf0] = X_RORX | M | R | A_IB | VO,
 };
 
+/*
+ * EVEX: an 8-bit displacement counts in units that depend on the instruction
+ * (SDM volume 2, "Compressed Displacement").  A memory form that is not listed
+ * here, or that is masked, is refused; a register form needs no unit.
+ */
+enum x86_unit {
+	U_NONE,
+	U_VECTOR,		/* the whole vector */
+	U_ELEMENT,		/* 4 bytes, or 8 with W */
+	U_BYTE,
+	U_WORD,
+	U_8,			/* 8 bytes */
+	U_PACKED_OR_SCALAR,	/* the vector; 4 with f3, 8 with f2 */
+};
+
+/* @attr 0: as in the table of the map */
+struct x86_evex {
+	u8 map;
+	u8 first;
+	u8 last;
+	u8 unit;
+	u16 attr;
+};
+
+static const struct x86_evex x86_evex[] = {
+	{ 1, 0x10, 0x11, U_PACKED_OR_SCALAR, 0 },
+	{ 1, 0x14, 0x15, U_VECTOR, 0 },
+	{ 1, 0x28, 0x29, U_VECTOR, 0 },
+	{ 1, 0x2b, 0x2b, U_VECTOR, 0 },
+	{ 1, 0x51, 0x51, U_PACKED_OR_SCALAR, 0 },
+	{ 1, 0x54, 0x57, U_VECTOR, 0 },
+	{ 1, 0x58, 0x59, U_PACKED_OR_SCALAR, 0 },
+	{ 1, 0x5c, 0x5f, U_PACKED_OR_SCALAR, 0 },
+	{ 1, 0x60, 0x6d, U_VECTOR, 0 },
+	{ 1, 0x6e, 0x6e, U_ELEMENT, 0 },
+	{ 1, 0x6f, 0x70, U_VECTOR, 0 },
+	{ 1, 0x74, 0x76, U_VECTOR, 0 },
+	{ 1, 0x7f, 0x7f, U_VECTOR, 0 },
+	{ 1, 0xd4, 0xd5, U_VECTOR, 0 },
+	{ 1, 0xd6, 0xd6, U_8, 0 },
+	{ 1, 0xd8, 0xe0, U_VECTOR, 0 },
+	{ 1, 0xe3, 0xe5, U_VECTOR, 0 },
+	{ 1, 0xe7, 0xef, U_VECTOR, 0 },
+	{ 1, 0xf4, 0xf6, U_VECTOR, 0 },
+	{ 1, 0xf8, 0xfe, U_VECTOR, 0 },
+	{ 2, 0x00, 0x00, U_VECTOR, 0 },
+	{ 2, 0x04, 0x04, U_VECTOR, 0 },
+	{ 2, 0x18, 0x18, U_ELEMENT, 0 },
+	{ 2, 0x19, 0x19, U_8, 0 },
+	{ 2, 0x26, 0x27, U_VECTOR, X_NONE | M | R },
+	{ 2, 0x36, 0x36, U_VECTOR, 0 },
+	{ 2, 0x38, 0x40, U_VECTOR, 0 },
+	{ 2, 0x58, 0x59, U_ELEMENT, 0 },
+	{ 2, 0x78, 0x78, U_BYTE, 0 },
+	{ 2, 0x79, 0x79, U_WORD, 0 },
+	{ 2, 0x7a, 0x7c, U_NONE, X_NONE | M },
+	{ 2, 0x98, 0x98, U_VECTOR, 0 },
+	{ 2, 0x99, 0x99, U_ELEMENT, 0 },
+	{ 2, 0xa8, 0xa8, U_VECTOR, 0 },
+	{ 2, 0xa9, 0xa9, U_ELEMENT, 0 },
+	{ 2, 0xb8, 0xb8, U_VECTOR, 0 },
+	{ 2, 0xb9, 0xb9, U_ELEMENT, 0 },
+	{ 3, 0x0f, 0x0f, U_VECTOR, 0 },
+	{ 3, 0x1e, 0x1f, U_VECTOR, X_NONE | M | R | A_IB },
+	{ 3, 0x25, 0x25, U_VECTOR, X_NONE | M | R | A_IB },
+	{ 3, 0x3e, 0x3f, U_VECTOR, X_NONE | M | R | A_IB },
+};
+
+/* VEX instructions on mask registers, which the maps leave to SETcc, CMOVcc. */
+static const struct x86_evex x86_vex_mask[] = {
+	{ 1, 0x41, 0x42, U_NONE, X_NONE | M },
+	{ 1, 0x44, 0x47, U_NONE, X_NONE | M },
+	{ 1, 0x4a, 0x4b, U_NONE, X_NONE | M },
+	{ 1, 0x90, 0x90, U_NONE, X_NONE | M | R },
+	{ 1, 0x91, 0x91, U_NONE, X_NONE | M | W },
+	{ 1, 0x92, 0x92, U_NONE, X_NONE | M },
+	{ 1, 0x93, 0x93, U_NONE, X_LOSE_REG | M },
+	{ 1, 0x98, 0x99, U_NONE, X_LOSE_FLAGS | M },
+	{ 3, 0x30, 0x33, U_NONE, X_NONE | M | A_IB },
+};
+
 #undef M
 #undef R
 #undef W

@@ -335,7 +335,7 @@ int nm_sampler_start(void)
  *
  * Return: whether all were empty in the end.
  */
-bool nm_sampler_drain(bool (*take)(const struct nm_raw *raw))
+bool nm_sampler_drain(bool (*take)(struct nm_raw *raw))
 {
 	struct nm_ring *r;
 	struct nm_raw raw;

@@ -52,6 +52,33 @@ static u64 live_fs_base(void)
 	return __rdmsr(MSR_FS_BASE);
 }
 
+static void user_registers(struct nm_regs *r, const struct pt_regs *regs)
+{
+	r->gpr[0] = regs->ax;
+	r->gpr[1] = regs->cx;
+	r->gpr[2] = regs->dx;
+	r->gpr[3] = regs->bx;
+	r->gpr[4] = regs->sp;
+	r->gpr[5] = regs->bp;
+	r->gpr[6] = regs->si;
+	r->gpr[7] = regs->di;
+	r->gpr[8] = regs->r8;
+	r->gpr[9] = regs->r9;
+	r->gpr[10] = regs->r10;
+	r->gpr[11] = regs->r11;
+	r->gpr[12] = regs->r12;
+	r->gpr[13] = regs->r13;
+	r->gpr[14] = regs->r14;
+	r->gpr[15] = regs->r15;
+	r->ip = regs->ip;
+	r->flags = regs->flags;
+	r->fs_base = live_fs_base();
+	r->have_fs = true;
+	/* in the kernel GS is its own; user code hardly uses it */
+	r->gs_base = 0;
+	r->have_gs = false;
+}
+
 static enum nm_refusal clock_resolve(struct perf_sample_data *data,
 				     struct pt_regs *regs, struct nm_raw *raw)
 {
@@ -62,16 +89,7 @@ static enum nm_refusal clock_resolve(struct perf_sample_data *data,
 
 	if (!user_mode(regs) || !user_64bit_mode(regs))
 		return NM_REFUSE_CODE;
-	r = (struct nm_regs) {
-		.gpr = { regs->ax, regs->cx, regs->dx, regs->bx, regs->sp,
-			 regs->bp, regs->si, regs->di, regs->r8, regs->r9,
-			 regs->r10, regs->r11, regs->r12, regs->r13,
-			 regs->r14, regs->r15 },
-		.ip = regs->ip,
-		.flags = regs->flags,
-		.fs_base = live_fs_base(),
-		.have_fs = true,
-	};
+	user_registers(&r, regs);
 	why = nm_operand_next(&r, fetch_code, NULL, &op);
 	if (why != NM_OK)
 		return why;

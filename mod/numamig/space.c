@@ -105,6 +105,8 @@ static void space_drop(struct nm_target *t, struct nm_space *s)
 	xa_erase(&t->by_mm, (unsigned long)s->mm);
 	xa_erase(&t->spaces, s->id);
 	t->nr_spaces--;
+	if (t->last_space == s)
+		t->last_space = NULL;
 	mmdrop(s->mm);
 	kfree(s);
 }

@@ -79,10 +79,7 @@ static void walk_pte(pmd_t pmd, unsigned long addr, struct nm_page_info *info)
 			info->kind = NM_PK_OTHER;
 		return;
 	}
-	if (!pfn_valid(pte_pfn(pte))) {
-		info->kind = NM_PK_OTHER;
-		return;
-	}
+	/* not special: it has a struct page, as for vm_normal_page() */
 	describe(pfn_to_page(pte_pfn(pte)), info);
 }
 

@@ -139,38 +139,58 @@ static void find_page_now(const struct nm_space *s, struct nm_raw *raw)
 		raw->flags |= NM_RAW_LARGE;
 }
 
+/* Count a sample; t->lock is held.  False: its process is gone. */
 static bool ingest(struct nm_target *t, struct nm_raw *raw, int node)
 {
-	struct nm_space *s;
-	bool ok = false;
+	struct nm_space *s = t->last_space;
 
-	mutex_lock(&t->lock);
-	s = nm_space_get(t, raw->mm, raw->tgid);
-	if (s) {
-		if (!(raw->flags & NM_RAW_KNOWN))
-			find_page_now(s, raw);
-		t->samples++;
-		t->fresh++;
-		count_sample(t, s, raw, node);
-		ok = true;
+	lockdep_assert_held(&t->lock);
+	if (!s || (u64)(unsigned long)s->mm != raw->mm) {
+		s = nm_space_get(t, raw->mm, raw->tgid);
+		if (!s)
+			return false;
+		t->last_space = s;
 	}
-	mutex_unlock(&t->lock);
-	return ok;
+	if (!(raw->flags & NM_RAW_KNOWN))
+		find_page_now(s, raw);
+	t->samples++;
+	t->fresh++;
+	count_sample(t, s, raw, node);
+	return true;
 }
 
-static bool take_raw(const struct nm_raw *drained)
-{
-	int node = cpu_to_node(drained->cpu);
-	struct nm_raw raw = *drained;
-	struct nm_target *t;
+/*
+ * The target of the last sample, locked: most samples of a round belong to one
+ * or a few targets.
+ */
+static struct nm_target *draining;
 
-	t = nm_target_by_id(raw.target);
-	if (!t || !ingest(t, &raw, node)) {
+static void switch_target(struct nm_target *t)
+{
+	if (draining == t)
+		return;
+	if (draining)
+		mutex_unlock(&draining->lock);
+	draining = t;
+	if (t)
+		mutex_lock(&t->lock);
+}
+
+static bool take_raw(struct nm_raw *raw)
+{
+	int node = cpu_to_node(raw->cpu);
+	struct nm_target *t = draining;
+
+	if (!t || t->id != raw->target) {
+		t = nm_target_by_id(raw->target);
+		switch_target(t);
+	}
+	if (!t || !ingest(t, raw, node)) {
 		nm_count(NM_C_STALE);
 		return true;
 	}
 	if (nm_stream_wanted() || trace_sample_enabled())
-		export_sample(&raw, node, raw.home);
+		export_sample(raw, node, raw->home);
 	return true;
 }
 
@@ -205,7 +225,9 @@ static int inject_into(struct nm_target *t, struct task_struct *task,
 	if (!mm)
 		return -ESRCH;
 	raw.mm = (unsigned long)mm;
+	mutex_lock(&t->lock);
 	ok = ingest(t, &raw, in->node);
+	mutex_unlock(&t->lock);
 	mmput(mm);
 	if (!ok)
 		return -ESRCH;
@@ -470,6 +492,7 @@ static u64 drain(void)
 	list_for_each_entry(t, &nm_targets, link)
 		t->fresh = 0;
 	nm_sampler_drain(take_raw);
+	switch_target(NULL);
 	nm_stream_wake();
 	list_for_each_entry(t, &nm_targets, link)
 		all += t->fresh;

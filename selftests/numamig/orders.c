@@ -21,6 +21,8 @@
 
 #define BLOCK	HUGE
 #define N	(BLOCK / PAGE)
+/* A page may be in somebody's hands just when it is to be moved. */
+#define BUSY	8
 
 static const char *const results[] = {
 	"moved", "nothing", "refused", "gone", "stale", "cpuset", "mempolicy",
@@ -345,7 +347,7 @@ TEST_F(orders, shared_memory_by_the_helper)
 	ASSERT_EQ(0, numamig_add(self->dev, getpid(), 0));
 	inject_all_over(self->dev, getpid(), p, BLOCK, 1, 500);
 	EXPECT_TRUE(wait_order(issued));
-	EXPECT_EQ(N, pages_on(0, p, BLOCK, 1));
+	EXPECT_LE(N - BUSY, pages_on(0, p, BLOCK, 1));
 	EXPECT_EQ(-1, check(p, BLOCK, 1));
 }
 
@@ -389,7 +391,7 @@ TEST_F(orders, many_processes_one_buffer)
 			ASSERT_EQ(1, inject(self->dev, pids[i], p +
 					    ((i * 5 + k) * 5) * PAGE, 1));
 	EXPECT_TRUE(wait_order(issued));
-	EXPECT_EQ(N, pages_on(0, p, BLOCK, 1));
+	EXPECT_LE(N - BUSY, pages_on(0, p, BLOCK, 1));
 	for (i = 0; i < 20; i++)
 		end_child(pids[i]);
 	EXPECT_EQ(-1, check(p, BLOCK, 1));
@@ -510,7 +512,7 @@ TEST_F(orders, private_file_pages)
 	ASSERT_EQ(0, numamig_add(self->dev, getpid(), 0));
 	inject_all_over(self->dev, getpid(), p, BLOCK, 1, 500);
 	EXPECT_TRUE(wait_order(issued));
-	EXPECT_EQ(N, pages_on(0, p, BLOCK, 1));
+	EXPECT_LE(N - BUSY, pages_on(0, p, BLOCK, 1));
 	EXPECT_EQ(-1, check(p, BLOCK, 1));
 	close(fd);
 }

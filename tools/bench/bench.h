@@ -20,12 +20,14 @@ struct nm_result;
  * @name: as typed
  * @summary: a line
  * @vm_args: options of tools/vm/run when it needs the machine, else NULL
+ * @hidden: part of another one, not listed
  * @run: fills the result; 0, or an exit status after it has complained
  */
 struct nm_bench {
 	const char *name;
 	const char *summary;
 	const char *const *vm_args;
+	bool hidden;
 	int (*run)(struct nm_result *r, bool quick);
 };
 

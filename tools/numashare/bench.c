@@ -19,8 +19,9 @@ static int list(void)
 	unsigned int i;
 
 	for (i = 0; i < nm_benches_count; i++)
-		printf("%-12s %s\n", nm_benches[i]->name,
-		       nm_benches[i]->summary);
+		if (!nm_benches[i]->hidden)
+			printf("%-12s %s\n", nm_benches[i]->name,
+			       nm_benches[i]->summary);
 	return OK;
 }
 
