@@ -25,6 +25,31 @@ $(addprefix $(O)/tests/,$(NM_TESTS)): $(O)/tests/%: selftests/numamig/%.c \
 		selftests/numamig/nm_test.c $(O)/lib/libnumamig.a -lnuma \
 		-lpthread
 
-tests: $(NM_TEST_BIN)
+# --- what needs no kernel, under the sanitizers -------------------------------
+SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+PURE_HDR := $(wildcard mod/numamig/*.h tools/include/*.h)
+PURE_TESTS := ring hot policy operand
+FUZZ_TARGETS := operand policy
+PURE_BIN := $(addprefix $(O)/tests/pure-,$(PURE_TESTS)) \
+	$(addprefix $(O)/tests/fuzz-,$(FUZZ_TARGETS)) $(O)/tests/operand_trace
+
+$(O)/tests/pure-%: selftests/pure/%.c $(PURE_SRC) $(PURE_HDR) \
+		| $(KSFT)/kselftest_harness.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
+		$(SAN_FLAGS) -o $@ $< $(PURE_SRC) -lpthread
+
+$(O)/tests/fuzz-%: selftests/fuzz/%.c selftests/fuzz/fuzz.c \
+		selftests/fuzz/fuzz.h $(PURE_SRC) $(PURE_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(SAN_FLAGS) -o $@ $< selftests/fuzz/fuzz.c \
+		$(PURE_SRC)
+
+$(O)/tests/operand_trace: selftests/pure/operand_trace.c $(PURE_SRC) $(PURE_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $< $(PURE_SRC) -lcapstone
+
+tests: $(NM_TEST_BIN) $(PURE_BIN)
 
 .PHONY: tests

@@ -4,7 +4,7 @@
 
 CC ?= gcc
 TOOLS_CFLAGS := -O2 -g -Wall -Wextra -std=gnu11 -D_FORTIFY_SOURCE=2 \
-	-Iuapi -Itools/lib -Imod/numamig \
+	-Iuapi -Itools/lib -Imod/numamig -Itools/include \
 	-DNUMASHARE_VERSION='"$(VERSION)"' $(EXTRA_CFLAGS)
 
 LIB_SRC := $(wildcard tools/lib/*.c)

@@ -3,9 +3,12 @@
  * hot.c - the hot-page table: bounded, decayed, coldest out first
  *
  * A chained hash over a fixed array.  Counts are halved once per decay period,
- * lazily, when an entry is looked at.  When the array is full the coldest of
- * a few entries under a moving hand makes room, so an entry that is accessed
- * in every period stays.  The caller serialises all calls.
+ * lazily, when an entry is looked at.  A period lasts until there were enough
+ * samples, as MEMTIS cools, so that a slow sampler does not forget faster than
+ * it learns; and a count that gets large is halved by itself, so that the past
+ * of a hot page does not outvote its present.  When the array is full the
+ * coldest of a few entries under a moving hand makes room, so an entry that is
+ * accessed in every period stays.  The caller serialises all calls.
  */
 #include "hot.h"
 
@@ -58,7 +61,7 @@ void nm_hot_init(struct nm_hot *h, void *mem, u32 capacity, u32 nr_nodes)
 static u32 *bucket_of(const struct nm_hot *h, u64 obj, u64 index,
 		      unsigned int order)
 {
-	u64 v = hash_64(obj, 64) ^ (index << 1 | !!order);
+	u64 v = hash_64(obj, 64) ^ (index << 1 | (order ? 1 : 0));
 
 	return &h->buckets[hash_64(v, h->bits)];
 }
@@ -78,21 +81,28 @@ struct nm_hot_entry *nm_hot_find(const struct nm_hot *h, u64 obj, u64 index,
 	return NULL;
 }
 
+static void halve(const struct nm_hot *h, struct nm_hot_entry *e,
+		  u32 halvings)
+{
+	u32 k;
+
+	e->remote = (u32)e->remote >> halvings;
+	e->writes = (u32)e->writes >> halvings;
+	for (k = 0; k < h->nr_nodes; k++)
+		e->count[k] = (u32)e->count[k] >> halvings;
+}
+
 /* Bring an entry's counts to the current decay period. */
 void nm_hot_cool(const struct nm_hot *h, struct nm_hot_entry *e)
 {
 	u32 halvings = h->epoch - e->epoch;
-	u32 k;
 
 	if (!halvings)
 		return;
 	e->epoch = h->epoch;
 	if (halvings > 15)
 		halvings = 16;
-	e->remote = (u32)e->remote >> halvings;
-	e->writes = (u32)e->writes >> halvings;
-	for (k = 0; k < h->nr_nodes; k++)
-		e->count[k] = (u32)e->count[k] >> halvings;
+	halve(h, e, halvings);
 	if (halvings > 4)
 		e->spread = 0;
 }
@@ -184,12 +194,6 @@ static struct nm_hot_entry *insert(struct nm_hot *h, u64 obj, u64 index,
 	return e;
 }
 
-static void saturating_inc(u16 *v)
-{
-	if (*v != U16_MAX)
-		(*v)++;
-}
-
 static struct nm_hot_entry *count_one(struct nm_hot *h,
 				      const struct nm_hot_sample *s,
 				      unsigned int order)
@@ -200,11 +204,13 @@ static struct nm_hot_entry *count_one(struct nm_hot *h,
 	if (!e)
 		e = insert(h, s->obj, s->index >> order, order);
 	nm_hot_cool(h, e);
-	saturating_inc(&e->count[s->node]);
+	if (e->count[s->node] == NM_HOT_FULL)
+		halve(h, e, 1);
+	e->count[s->node]++;
 	if (s->home >= 0 && s->home != s->node)
-		saturating_inc(&e->remote);
+		e->remote++;
 	if (s->write)
-		saturating_inc(&e->writes);
+		e->writes++;
 	e->home = s->home;
 	e->addr = s->addr;
 	e->space = s->space;
@@ -232,6 +238,7 @@ static struct nm_hot_entry *count_one(struct nm_hot *h,
 void nm_hot_count(struct nm_hot *h, const struct nm_hot_sample *s,
 		  struct nm_hot_entry **page, struct nm_hot_entry **block)
 {
+	h->counted++;
 	*block = count_one(h, s, NM_BLOCK_ORDER);
 	*page = count_one(h, s, 0);
 	/* the second insertion may have evicted the first entry */
@@ -250,8 +257,15 @@ void nm_hot_window(struct nm_hot *h)
 	h->touched = NM_HOT_NONE;
 }
 
-/** nm_hot_epoch - start decay period @epoch */
-void nm_hot_epoch(struct nm_hot *h, u32 epoch)
+/** nm_hot_age - start a new decay period if the running one is over */
+void nm_hot_age(struct nm_hot *h, u64 now_ms)
 {
-	h->epoch = epoch;
+	u64 lasted = now_ms - h->aged_ms;
+
+	if (lasted < NM_AGE_MIN_MS ||
+	    (h->counted < NM_AGE_SAMPLES && lasted < NM_AGE_MAX_MS))
+		return;
+	h->epoch++;
+	h->counted = 0;
+	h->aged_ms = now_ms;
 }

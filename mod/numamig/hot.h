@@ -16,6 +16,18 @@
 
 #define NM_HOT_NONE	U32_MAX
 
+/* All counts of an entry are halved when one of them gets here. */
+#define NM_HOT_FULL	64
+
+/*
+ * A decay period: at least so long, then until there were so many samples,
+ * but not longer than that.  At the default rate one busy CPU gives 4000
+ * samples a second; 16384 are then four seconds of its work.
+ */
+#define NM_AGE_MIN_MS	1000
+#define NM_AGE_MAX_MS	30000
+#define NM_AGE_SAMPLES	16384
+
 /* nm_hot_entry.flags */
 #define NM_HOT_SHARED	0x01	/* keyed by (mapping, page offset) */
 #define NM_HOT_LARGE	0x02	/* last seen as part of a large folio */
@@ -97,6 +109,8 @@ struct nm_hot_entry {
  * @free: list of free slots, through @next
  * @touched: entries touched since nm_hot_window(), through @touched
  * @epoch: current decay period
+ * @counted: samples in it
+ * @aged_ms: when it began
  * @bits: log2 of the buckets
  * @stride: bytes of an entry
  * @buckets: heads of the hash chains
@@ -111,6 +125,8 @@ struct nm_hot {
 	u32 free;
 	u32 touched;
 	u32 epoch;
+	u32 counted;
+	u64 aged_ms;
 	u32 bits;
 	u32 stride;
 	u32 *buckets;
@@ -124,7 +140,7 @@ void nm_hot_count(struct nm_hot *h, const struct nm_hot_sample *s,
 struct nm_hot_entry *nm_hot_find(const struct nm_hot *h, u64 obj, u64 index,
 				 unsigned int order);
 void nm_hot_window(struct nm_hot *h);
-void nm_hot_epoch(struct nm_hot *h, u32 epoch);
+void nm_hot_age(struct nm_hot *h, u64 now_ms);
 void nm_hot_drop(struct nm_hot *h, struct nm_hot_entry *e);
 u32 nm_hot_heat(const struct nm_hot *h, struct nm_hot_entry *e);
 void nm_hot_cool(const struct nm_hot *h, struct nm_hot_entry *e);

@@ -46,7 +46,6 @@
 #define NM_MAX_THREADS		16384
 #define NM_MAX_ORDERS		4096
 #define NM_CHUNK		NUMAMIG_ORDER_PAGES
-#define NM_DECAY_MS		1000	/* counts are halved so often */
 
 /* --- counters.c ---------------------------------------------------------- */
 
@@ -172,7 +171,7 @@ struct nm_target {
 	unsigned int nr_procs;
 	unsigned long next_resync;
 
-	struct mutex lock;
+	struct mutex lock;	/* everything from here to the counters */
 	struct xarray spaces;
 	struct xarray by_mm;
 	unsigned int nr_spaces;
@@ -459,7 +458,7 @@ struct nm_stream;
  */
 struct nm_file {
 	enum nm_file_role role;
-	struct mutex read_lock;
+	struct mutex read_lock;	/* one reader at a time */
 	struct nm_stream *stream;
 	wait_queue_head_t wait;
 };

@@ -72,6 +72,7 @@ struct nm_operand {
  * @NM_REFUSE_BRANCH: the flags or the target of a branch are unknown
  * @NM_REFUSE_FAULT: the instruction would fault (division by zero)
  * @NM_REFUSE_STEPS: no memory operand within NM_OPERAND_MAX_STEPS
+ * @NM_REFUSALS: how many there are
  */
 enum nm_refusal {
 	NM_OK,

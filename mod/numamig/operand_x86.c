@@ -10,7 +10,7 @@ enum nm_refusal nm_arch_step(struct nm_machine *m, const u8 *code,
 	enum nm_refusal why;
 	struct insn i;
 
-	why = nm_x86_decode(&i, code, min(len, (unsigned int)NM_INSN_MAX),
+	why = nm_x86_decode(&i, code, min_t(unsigned int, len, NM_INSN_MAX),
 			    m->ip);
 	if (why != NM_OK)
 		return why;

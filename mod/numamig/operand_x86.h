@@ -166,13 +166,13 @@ static inline u64 sign_bit(unsigned int size)
 
 /* Without REX, byte registers 4 to 7 are AH, CH, DH and BH. */
 static inline bool is_high_byte(const struct insn *i, unsigned int r,
-			 unsigned int size)
+				unsigned int size)
 {
 	return size == 1 && !i->rex && r >= 4 && r < 8;
 }
 
 static inline bool known(const struct nm_machine *m, const struct insn *i,
-		  unsigned int r, unsigned int size)
+			 unsigned int r, unsigned int size)
 {
 	if (is_high_byte(i, r, size))
 		r -= 4;
@@ -180,7 +180,7 @@ static inline bool known(const struct nm_machine *m, const struct insn *i,
 }
 
 static inline u64 get(const struct nm_machine *m, const struct insn *i,
-	       unsigned int r, unsigned int size)
+		      unsigned int r, unsigned int size)
 {
 	if (is_high_byte(i, r, size))
 		return m->gpr[r - 4] >> 8 & 0xff;

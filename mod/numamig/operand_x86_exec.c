@@ -40,8 +40,10 @@ static void put(struct nm_machine *m, const struct insn *i, unsigned int r,
 		lose(m, r);
 }
 
-enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP,
-       ALU_TEST };
+enum {
+	ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP,
+	ALU_TEST
+};
 
 /* ZF, SF and PF of a result. */
 static u32 result_flags(u64 res, unsigned int size)
@@ -335,7 +337,7 @@ static s64 sign_extend(u64 v, unsigned int size)
 /* The upper half of a 64 x 64 bit product. */
 static u64 mul_high(u64 a, u64 b, bool is_signed)
 {
-	u64 hi = (u64)(((unsigned __int128)a * b) >> 64);
+	u64 hi = mul_u64_u64_shr(a, b, 64);
 
 	if (is_signed) {
 		if ((s64)a < 0)
@@ -870,12 +872,12 @@ static enum nm_refusal bzhi_pext_pdep(struct nm_machine *m,
 	u64 rm = get(m, i, i->rm, i->size), v = get(m, i, i->vvvv, i->size);
 	unsigned int n = v & 0xff, bits = i->size * 8;
 
+	if (i->opsize)
+		return NM_REFUSE_INSN;
 	if (i->rep == 0xf2) {
 		rm = deposit(v, rm);
 	} else if (i->rep == 0xf3) {
 		rm = extract(v, rm);
-	} else if (i->opsize) {
-		return NM_REFUSE_INSN;
 	} else {
 		if (n < bits)
 			rm &= (1ull << n) - 1;

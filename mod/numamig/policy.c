@@ -82,7 +82,7 @@ static void check_effect(const struct nm_policy *p, struct nm_gate *g,
 		return;
 	g->strikes = 0;
 	g->backoff_ms = g->backoff_ms ? 2 * g->backoff_ms : p->backoff_ms;
-	g->backoff_ms = min(g->backoff_ms, (u32)NM_BACKOFF_MAX_MS);
+	g->backoff_ms = min_t(u32, g->backoff_ms, NM_BACKOFF_MAX_MS);
 	g->quiet_until = now_ms + g->backoff_ms;
 }
 
@@ -267,7 +267,8 @@ void nm_bucket_fill(const struct nm_policy *p, struct nm_bucket *b,
 	if (!gain)
 		return;
 	b->tokens = min(b->tokens + gain, room);
-	b->last_ms = now_ms;
+	/* the part of a page that was not given yet stays owed */
+	b->last_ms = now_ms - (passed - gain * 1000 / per_second);
 }
 
 /**
@@ -294,5 +295,5 @@ u32 nm_policy_period(const struct nm_policy *p, u32 period, u64 cpu_ns,
 		next -= next / 8;
 	if (next > 100000000)
 		next = 100000000;
-	return max((u32)next, p->period_ns);
+	return max_t(u32, next, p->period_ns);
 }

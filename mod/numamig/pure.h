@@ -4,7 +4,8 @@
  *
  * operand*.c, hot.c, policy.c and ring.h are compiled into the module and,
  * unchanged, into the tests and benchmarks, where they run under the
- * sanitizers and fuzzers.  They include this header and nothing of the kernel.
+ * sanitizers and fuzzers.  They include this header and nothing of the kernel;
+ * tools/include/pure_user.h has user space's side of it.
  */
 #ifndef NUMAMIG_PURE_H
 #define NUMAMIG_PURE_H
@@ -17,54 +18,13 @@
 #include <linux/errno.h>
 #include <linux/hash.h>
 #include <linux/limits.h>
+#include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include <linux/types.h>
 
 #else
-
-#include <errno.h>
-#include <limits.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-typedef int8_t s8;
-typedef int16_t s16;
-typedef int32_t s32;
-typedef int64_t s64;
-
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define BIT(n)		(1UL << (n))
-#define U8_MAX		UINT8_MAX
-#define U16_MAX		UINT16_MAX
-#define U32_MAX		UINT32_MAX
-#define U64_MAX		UINT64_MAX
-#define fallthrough	__attribute__((__fallthrough__))
-#define likely(x)	__builtin_expect(!!(x), 1)
-#define unlikely(x)	__builtin_expect(!!(x), 0)
-#define min(a, b)	((a) < (b) ? (a) : (b))
-#define max(a, b)	((a) > (b) ? (a) : (b))
-#define static_assert	_Static_assert
-#define READ_ONCE(x)	__atomic_load_n(&(x), __ATOMIC_RELAXED)
-#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
-#define smp_load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define smp_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
-
-static inline u64 hash_64(u64 val, unsigned int bits)
-{
-	return (val * 0x61c8864680b583ebull) >> (64 - bits);
-}
-
-static inline unsigned int hweight64(u64 v)
-{
-	return __builtin_popcountll(v);
-}
-
+#include "pure_user.h"
 #endif /* __KERNEL__ */
+
 #endif /* NUMAMIG_PURE_H */

@@ -14,7 +14,7 @@
 
 #include "internal.h"
 
-#define MAX_ENTRIES	(1u << 20)
+#define MAX_ENTRIES	BIT(20)
 
 struct nm_stream {
 	struct list_head link;		/* streams, under nm_lock */

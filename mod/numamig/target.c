@@ -21,6 +21,7 @@
 
 #include "internal.h"
 
+/* guards the list of targets, the streams and the helper */
 DEFINE_MUTEX(nm_lock);
 LIST_HEAD(nm_targets);
 
@@ -124,7 +125,7 @@ static struct nm_target *target_alloc(struct task_struct *leader, u32 flags)
 	t->window = 1;
 	t->window_start = ktime_to_ms(ktime_get());
 	t->bucket.last_ms = t->window_start;
-	nm_hot_epoch(&t->hot, div_u64(t->window_start, NM_DECAY_MS));
+	nm_hot_age(&t->hot, t->window_start);
 	t->next_reap = jiffies + HZ;
 	t->next_resync = jiffies + HZ;
 	return t;

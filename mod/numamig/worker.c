@@ -409,7 +409,7 @@ static void close_window(struct nm_target *t, const struct nm_policy *p,
 		order_advice(t, nr);
 	}
 	nm_hot_window(&t->hot);
-	nm_hot_epoch(&t->hot, div_u64(now_ms, NM_DECAY_MS));
+	nm_hot_age(&t->hot, now_ms);
 	t->window++;
 	t->window_start = now_ms;
 }

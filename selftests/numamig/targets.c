@@ -552,7 +552,8 @@ TEST_F(targets, storm_of_children)
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execlp("sh", "sh", "-c",
-		       "i=0; while [ $i -lt 150 ]; do (i=$((i*2)) & (:) &) ; i=$((i+1)); done; wait",
+		       "i=0; while [ $i -lt 150 ]; do"
+		       " (i=$((i*2)) & (:) &) ; i=$((i+1)); done; wait",
 		       NULL);
 		_exit(127);
 	}

@@ -344,7 +344,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < 8; i++)
 		printf("# %-14s %llu\n", op_names[i],
 		       (unsigned long long)t.ops[i]);
-	printf("# pages moved: %llu by the kernel engine, %llu by the system call; %llu processes killed\n",
+	printf("# pages moved: %llu by the kernel engine, %llu by the system "
+	       "call; %llu processes killed\n",
 	       (unsigned long long)t.moved_kernel,
 	       (unsigned long long)t.moved_syscall,
 	       (unsigned long long)t.kills);

@@ -93,6 +93,7 @@ int targets_open(struct targets *t, const struct subcommand *c, int argc,
 int targets_go(struct targets *t);
 bool targets_alive(struct targets *t);
 int targets_status(const struct targets *t);
+void targets_stop(struct targets *t);
 void targets_close(struct targets *t);
 
 #endif /* NUMASHARE_H */

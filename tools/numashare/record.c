@@ -113,7 +113,7 @@ static void progress(const struct record *r, double t)
 
 static int collect(struct record *r)
 {
-	double start = now_seconds(), noted = start, t;
+	double start = now_seconds(), noted = start, end, t;
 	int ret;
 
 	for (;;) {
@@ -133,7 +133,13 @@ static int collect(struct record *r)
 			break;
 	}
 	note_all_again(r);
-	while (take_batch(r, 300) > 0)
+	/*
+	 * What was taken before the end is still on its way.  The stream has
+	 * the samples of everybody's targets, so it may not run dry.
+	 */
+	targets_stop(&r->targets);
+	end = now_seconds() + 0.5;
+	while (take_batch(r, 200) > 0 && now_seconds() < end)
 		;
 	if (!r->quiet && isatty(2))
 		fprintf(stderr, "\n");

@@ -135,10 +135,16 @@ int targets_status(const struct targets *t)
 	return WEXITSTATUS(t->status);
 }
 
+/* Sample them no more; the command runs on. */
+void targets_stop(struct targets *t)
+{
+	numamig_close(t->dev);
+	t->dev = NULL;
+}
+
 void targets_close(struct targets *t)
 {
 	if (t->go >= 0)
 		close(t->go);
-	numamig_close(t->dev);
-	t->dev = NULL;
+	targets_stop(t);
 }

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #
 # Where downloads and unpacked kernels live.  Sourced, not run.
+# shellcheck disable=SC2034
 
 NM_CACHE=${NUMASHARE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/numashare}
 

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# bash completion of numashare: subcommands, their options, benchmarks, pids.
+
+_numashare_pids()
+{
+	local pid
+	for pid in /proc/[0-9]*; do
+		echo "${pid#/proc/}"
+	done
+}
+
+_numashare()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local commands="status migrate migrated stop record report topology
+		bench hwreport help"
+	local words=
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" \
+			-- "$cur")
+		return
+	fi
+	case $prev in
+	-o | --output)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	esac
+	case ${COMP_WORDS[1]} in
+	migrate)
+		words="--dry-run --no-children --until --seconds --interval
+			--quiet --json --output --help -- $(_numashare_pids)"
+		;;
+	record)
+		words="--output --seconds --no-children --quiet --help --
+			$(_numashare_pids)"
+		;;
+	report)
+		words="--json --top --help"
+		mapfile -t COMPREPLY < <(compgen -f -W "$words" -- "$cur")
+		return
+		;;
+	bench)
+		words="--json --quick --here --help
+			$(numashare bench 2>/dev/null | awk '{ print $1 }')"
+		;;
+	help) words=$commands ;;
+	*) words="--json --help" ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+
+complete -F _numashare numashare
