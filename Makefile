@@ -51,6 +51,7 @@ help:
 	@echo 'make tests       build the selftests'
 	@echo 'make demo        the main job on real programs, in a virtual NUMA machine'
 	@echo 'make check       every test (what CI runs)'
+	@echo 'make lint        the style of the sources'
 	@echo 'make install     modules, tools, manual pages (DESTDIR, PREFIX)'
 	@echo 'make uninstall   remove what install put there'
 	@echo 'make dkms        add, build and install the modules through DKMS'
@@ -96,6 +97,8 @@ demo:
 	tools/demo
 check:
 	tools/check
+lint:
+	selftests/lint/lint
 
 # --- install -----------------------------------------------------------------
 install: modules_install install-tools
@@ -157,6 +160,6 @@ unload:
 clean:
 	rm -rf $(O)
 
-.PHONY: all help check-kdir modtree modules modules_install demo check \
+.PHONY: all help check-kdir modtree modules modules_install demo check lint \
 	install install-tools uninstall dkms load unload clean
 .DELETE_ON_ERROR:

@@ -364,7 +364,8 @@ int nm_orders_init(void)
 		spin_lock_init(&movers[i].lock);
 		INIT_LIST_HEAD(&movers[i].queue);
 	}
-	mover_wq = alloc_workqueue("numamig_move", WQ_UNBOUND, 0);
+	mover_wq = alloc_workqueue("numamig_move",
+				   WQ_UNBOUND | WQ_HIGHPRI, 0);
 	if (!mover_wq) {
 		kfree(movers);
 		return -ENOMEM;

@@ -11,8 +11,8 @@
  * struct nm_policy - the thresholds; defaults and their sources
  * @local_share_low: percent; act when a target's local share falls below.
  *	80, Carrefour's MAX_LOCALITY_MIGRATION
- * @local_share_high: percent; having started, act until it is reached.  98:
- *	without it a target would stop at 80 % (ours)
+ * @local_share_high: percent; having started, act until it is reached over
+ *	NM_DONE_SAMPLES.  99: a target would else stop at 80 % (ours)
  * @min_samples: remote samples before a page may move.  2, Carrefour and
  *	pghot
  * @block_samples: samples before a block of 512 pages may move as one.  8
@@ -52,6 +52,7 @@ extern const struct nm_policy nm_policy_defaults;
 #define NM_BACKOFF_MAX_MS	60000
 /* A share is taken from at least so many samples. */
 #define NM_SHARE_SAMPLES	64
+#define NM_DONE_SAMPLES		1024
 #define NM_EFFECT_SAMPLES	32
 #define NM_EFFECT_STRIKES	3
 
@@ -62,6 +63,8 @@ extern const struct nm_policy nm_policy_defaults;
  *	before the first
  * @local: local samples of the running share period
  * @remote: remote ones
+ * @long_local: local samples since it was last asked whether all is done
+ * @long_remote: remote ones
  * @after_local: local samples on pages that were moved
  * @after_remote: remote ones
  * @strikes: effect checks that failed in a row
@@ -73,6 +76,8 @@ struct nm_gate {
 	s32 share;
 	u32 local;
 	u32 remote;
+	u32 long_local;
+	u32 long_remote;
 	u32 after_local;
 	u32 after_remote;
 	u32 strikes;

@@ -171,7 +171,7 @@ static void shares(FIXTURE_DATA(policy) *self, u32 local, u32 remote)
 		nm_gate_sample(&self->g, NULL, NULL, 0, 1, 1);
 }
 
-TEST_F(policy, gate_opens_below_80_and_shuts_at_98)
+TEST_F(policy, gate_opens_below_80_and_shuts_at_99)
 {
 	EXPECT_FALSE(nm_gate_window(&self->p, &self->g, 1));
 	EXPECT_EQ(-1, self->g.share);
@@ -180,9 +180,14 @@ TEST_F(policy, gate_opens_below_80_and_shuts_at_98)
 	EXPECT_EQ(800, self->g.share);
 	shares(self, 79, 21);
 	EXPECT_TRUE(nm_gate_window(&self->p, &self->g, 3));
-	shares(self, 97, 3);
+	/* that much can be chance */
+	shares(self, 100, 0);
 	EXPECT_TRUE(nm_gate_window(&self->p, &self->g, 4));
-	shares(self, 98, 2);
+	shares(self, 980, 20);
+	EXPECT_TRUE(nm_gate_window(&self->p, &self->g, 4));
+	shares(self, 990, 10);
+	EXPECT_TRUE(nm_gate_window(&self->p, &self->g, 5));
+	shares(self, 2970, 30);
 	EXPECT_FALSE(nm_gate_window(&self->p, &self->g, 5));
 	shares(self, 85, 15);
 	EXPECT_FALSE(nm_gate_window(&self->p, &self->g, 6));

@@ -19,6 +19,8 @@
 struct nm_result {
 	struct json_object *rows;
 	char placement[128];
+	/* when all rows came from a machine: its result */
+	struct json_object *merged;
 };
 
 static int cmp(const void *a, const void *b)
@@ -148,6 +150,8 @@ bool nm_result_merge(struct nm_result *r, const char *bench, bool quick)
 		json_object_put(o);
 		return false;
 	}
+	if (!json_object_array_length(r->rows))
+		r->merged = json_object_get(o);
 	for (i = 0; i < json_object_array_length(rows); i++)
 		json_object_array_add(r->rows, json_object_get(
 			json_object_array_get_idx(rows, i)));
@@ -188,6 +192,21 @@ static void machine_name(char *buf, size_t len)
 		fclose(f);
 }
 
+/* What was measured in a machine names that machine, not this one. */
+static void take_over(struct json_object *o, struct json_object *merged)
+{
+	static const char *const keys[] = {
+		"kernel", "machine", "placement", "vm",
+	};
+	struct json_object *v;
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_object_object_get_ex(merged, keys[i], &v))
+			json_object_object_add(o, keys[i], json_object_get(v));
+	json_object_put(merged);
+}
+
 static struct json_object *result_json(const struct nm_bench *b,
 				       struct nm_result *r)
 {
@@ -205,6 +224,8 @@ static struct json_object *result_json(const struct nm_bench *b,
 	json_object_object_add(o, "placement",
 			       json_object_new_string(r->placement));
 	json_object_object_add(o, "vm", json_object_new_boolean(in_vm()));
+	if (r->merged)
+		take_over(o, r->merged);
 	json_object_object_add(o, "rows", r->rows);
 	return o;
 }

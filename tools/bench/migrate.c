@@ -5,10 +5,15 @@
  * The same private base pages go from node to node and back, by the kernel
  * engine and by the system call in turn.  The copy itself, which both do, is
  * measured alone and taken off: what is compared is everything around it.
+ *
+ * Three machines: instructions with init_on_alloc=0, for with it QEMU counts
+ * 4096 more a page in both columns; the same as the distro boots it; and TLB
+ * shootdown interrupts with four CPUs on which threads use the pages.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <numaif.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +26,19 @@
 #define PAGE	4096ul
 #define PAGES	8192ul
 
-static const char *const vm_args[] = {
+#define THREADS	4
+
+static const char *const counted_args[] = {
+	"--icount", "--nodes", "2", "--mem", "1G", "--timeout", "900",
+	"--append", "init_on_alloc=0", NULL
+};
+
+static const char *const default_args[] = {
 	"--icount", "--nodes", "2", "--mem", "1G", "--timeout", "900", NULL
+};
+
+static const char *const ipis_args[] = {
+	"--cpus", "4", "--nodes", "2", "--mem", "1G", "--timeout", "900", NULL
 };
 
 static void *page_addr[PAGES];
@@ -45,19 +61,30 @@ static double by_numamig(struct numamig *dev, char *p, int node)
 	return (double)t / PAGES;
 }
 
-static double by_syscall(char *p, int node)
+static void list_pages(char *p, int node)
 {
-	uint64_t t;
 	size_t i;
-	long ret;
 
 	for (i = 0; i < PAGES; i++) {
 		page_addr[i] = p + i * PAGE;
 		page_node[i] = node;
 	}
+}
+
+static long move_listed(void)
+{
+	return move_pages(0, PAGES, page_addr, page_node, page_status,
+			  MPOL_MF_MOVE);
+}
+
+static double by_syscall(char *p, int node)
+{
+	uint64_t t;
+	long ret;
+
+	list_pages(p, node);
 	t = nm_now();
-	ret = move_pages(0, PAGES, page_addr, page_node, page_status,
-			 MPOL_MF_MOVE);
+	ret = move_listed();
 	t = nm_now() - t;
 	if (ret || nm_pages_on(0, p, PAGES * PAGE, node) != PAGES) {
 		complain("move_pages: %ld, %s", ret, strerror(errno));
@@ -85,7 +112,18 @@ static double copy_alone(char *a, char *b)
 	return (double)(nm_now() - t) / PAGES;
 }
 
-static int run(struct nm_result *r, bool quick)
+static void add(struct nm_result *r, const char *name, const char *suffix,
+		const char *unit, const char *against, const char *backend,
+		const double *v, unsigned int n)
+{
+	char full[64];
+
+	snprintf(full, sizeof(full), "%s%s", name, suffix);
+	nm_result_add(r, &(struct nm_row) { full, unit, against, "lower",
+		backend }, v, n);
+}
+
+static int count(struct nm_result *r, bool quick, const char *suffix)
 {
 	unsigned int reps = quick ? 2 : 5, i;
 	double ours[16], theirs[16], ratio[16], copy[16];
@@ -110,21 +148,145 @@ static int run(struct nm_result *r, bool quick)
 	}
 	numamig_close(dev);
 	nm_result_placement(r, "one CPU on node 0, pages between 0 and 1");
-	nm_result_add(r, &(struct nm_row) { "vs_move_pages", "ratio",
-		"move_pages(2), net of the copy", "lower", "kernel" },
-		ratio, reps);
-	nm_result_add(r, &(struct nm_row) { "numamig", "instr/page", NULL,
-		"lower", "kernel" }, ours, reps);
-	nm_result_add(r, &(struct nm_row) { "move_pages", "instr/page", NULL,
-		"lower", "move_pages" }, theirs, reps);
-	nm_result_add(r, &(struct nm_row) { "copy_alone", "instr/page", NULL,
-		"lower", "copy" }, copy, reps);
+	add(r, "vs_move_pages", suffix, "ratio",
+	    "move_pages(2), net of the copy", "kernel", ratio, reps);
+	add(r, "numamig", suffix, "instr/page", NULL, "kernel", ours, reps);
+	add(r, "move_pages", suffix, "instr/page", NULL, "move_pages", theirs,
+	    reps);
+	add(r, "copy_alone", suffix, "instr/page", NULL, "copy", copy, reps);
+	return OK;
+}
+
+static int run_counted(struct nm_result *r, bool quick)
+{
+	return count(r, quick, "");
+}
+
+static int run_default(struct nm_result *r, bool quick)
+{
+	return count(r, quick, "_as_booted");
+}
+
+/* --- interrupts --- */
+
+static volatile bool stop;
+
+static void *use_pages(void *arg)
+{
+	volatile char *p = arg;
+	size_t i;
+
+	while (!stop)
+		for (i = 0; i < PAGES && !stop; i++)
+			(void)p[i * PAGE];
+	return NULL;
+}
+
+/* TLB shootdown interrupts of all CPUs so far. */
+static double shootdowns(void)
+{
+	char line[1024], *at;
+	double sum = 0;
+	FILE *f = fopen("/proc/interrupts", "re");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		at = strstr(line, "TLB:");
+		if (!at)
+			continue;
+		for (at = strtok(at + 4, " "); at; at = strtok(NULL, " "))
+			sum += atof(at);
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static int run_ipis(struct nm_result *r, bool quick)
+{
+	unsigned int reps = quick ? 2 : 5, i;
+	double ours[16], theirs[16], t;
+	pthread_t thread[THREADS];
+	struct numamig *dev;
+	char *p;
+	int ret;
+
+	ret = numamig_open(&dev);
+	if (ret)
+		return explain_open(ret);
+	nm_write_file("/proc/sys/kernel/numa_balancing", "0");
+	p = nm_memory(PAGES * PAGE, 0, false);
+	for (i = 0; i < THREADS; i++)
+		pthread_create(&thread[i], NULL, use_pages, p);
+	usleep(200000);
+	for (i = 0; i < reps; i++) {
+		t = shootdowns();
+		numamig_move(dev, getpid(), (uintptr_t)p, PAGES * PAGE, 1,
+			     NULL);
+		ours[i] = (shootdowns() - t) / PAGES;
+		list_pages(p, 0);
+		move_listed();
+		t = shootdowns();
+		list_pages(p, 1);
+		move_listed();
+		theirs[i] = (shootdowns() - t) / PAGES;
+		list_pages(p, 0);
+		move_listed();
+	}
+	stop = true;
+	for (i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	numamig_close(dev);
+	nm_result_placement(r, "4 CPUs, a thread on each uses the pages");
+	add(r, "tlb_ipis_numamig", "", "interrupts/page", NULL, "kernel", ours,
+	    reps);
+	add(r, "tlb_ipis_move_pages", "", "interrupts/page", NULL,
+	    "move_pages", theirs, reps);
+	return OK;
+}
+
+/* --- all of it --- */
+
+static int run(struct nm_result *r, bool quick)
+{
+	static const struct nm_row main_row = {
+		"vs_move_pages", "ratio", "move_pages(2), net of the copy",
+		"lower", "kernel",
+	};
+
+	if (!nm_result_merge(r, "migrate-counted", quick))
+		nm_result_null(r, &main_row, "the virtual machine could not "
+			       "be run: tools/vm/run -- true says why");
+	nm_result_merge(r, "migrate-as-booted", quick);
+	nm_result_merge(r, "migrate-ipis", quick);
 	return OK;
 }
 
 const struct nm_bench nm_bench_migrate = {
 	.name = "migrate",
 	.summary = "instructions to move a page, against move_pages(2)",
-	.vm_args = vm_args,
 	.run = run,
+};
+
+const struct nm_bench nm_bench_migrate_counted = {
+	.name = "migrate-counted",
+	.summary = "migrate, counted, init_on_alloc=0",
+	.vm_args = counted_args,
+	.hidden = true,
+	.run = run_counted,
+};
+
+const struct nm_bench nm_bench_migrate_default = {
+	.name = "migrate-as-booted",
+	.summary = "migrate, counted, as the distro boots",
+	.vm_args = default_args,
+	.hidden = true,
+	.run = run_default,
+};
+
+const struct nm_bench nm_bench_migrate_ipis = {
+	.name = "migrate-ipis",
+	.summary = "TLB shootdown interrupts a page",
+	.vm_args = ipis_args,
+	.hidden = true,
+	.run = run_ipis,
 };

@@ -96,7 +96,7 @@ def table(entries):
 
 def plot(entries):
     script = [
-        "set terminal pngcairo size 1100,%d font 'sans,11'" %
+        "set terminal pngcairo size 1100,%d noenhanced font 'sans,11'" %
         (330 * len(entries) + 40),
         f"set output '{OUT}/numamig.png'",
         f"set multiplot layout {len(entries)},1 title 'Local share of sampled "
