@@ -27,6 +27,7 @@
 #define PAGES	8192ul
 
 #define THREADS	4
+#define USED_PAGES 512ul	/* an interrupt takes long in the emulator */
 
 static const char *const counted_args[] = {
 	"--icount", "--nodes", "2", "--mem", "1G", "--timeout", "900",
@@ -61,19 +62,19 @@ static double by_numamig(struct numamig *dev, char *p, int node)
 	return (double)t / PAGES;
 }
 
-static void list_pages(char *p, int node)
+static void list_pages(char *p, size_t count, int node)
 {
 	size_t i;
 
-	for (i = 0; i < PAGES; i++) {
+	for (i = 0; i < count; i++) {
 		page_addr[i] = p + i * PAGE;
 		page_node[i] = node;
 	}
 }
 
-static long move_listed(void)
+static long move_listed(size_t count)
 {
-	return move_pages(0, PAGES, page_addr, page_node, page_status,
+	return move_pages(0, count, page_addr, page_node, page_status,
 			  MPOL_MF_MOVE);
 }
 
@@ -82,9 +83,9 @@ static double by_syscall(char *p, int node)
 	uint64_t t;
 	long ret;
 
-	list_pages(p, node);
+	list_pages(p, PAGES, node);
 	t = nm_now();
-	ret = move_listed();
+	ret = move_listed(PAGES);
 	t = nm_now() - t;
 	if (ret || nm_pages_on(0, p, PAGES * PAGE, node) != PAGES) {
 		complain("move_pages: %ld, %s", ret, strerror(errno));
@@ -177,7 +178,7 @@ static void *use_pages(void *arg)
 	size_t i;
 
 	while (!stop)
-		for (i = 0; i < PAGES && !stop; i++)
+		for (i = 0; i < USED_PAGES && !stop; i++)
 			(void)p[i * PAGE];
 	return NULL;
 }
@@ -214,23 +215,23 @@ static int run_ipis(struct nm_result *r, bool quick)
 	if (ret)
 		return explain_open(ret);
 	nm_write_file("/proc/sys/kernel/numa_balancing", "0");
-	p = nm_memory(PAGES * PAGE, 0, false);
+	p = nm_memory(USED_PAGES * PAGE, 0, false);
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&thread[i], NULL, use_pages, p);
 	usleep(200000);
 	for (i = 0; i < reps; i++) {
 		t = shootdowns();
-		numamig_move(dev, getpid(), (uintptr_t)p, PAGES * PAGE, 1,
-			     NULL);
-		ours[i] = (shootdowns() - t) / PAGES;
-		list_pages(p, 0);
-		move_listed();
+		numamig_move(dev, getpid(), (uintptr_t)p, USED_PAGES * PAGE,
+			     1, NULL);
+		ours[i] = (shootdowns() - t) / USED_PAGES;
+		list_pages(p, USED_PAGES, 0);
+		move_listed(USED_PAGES);
 		t = shootdowns();
-		list_pages(p, 1);
-		move_listed();
-		theirs[i] = (shootdowns() - t) / PAGES;
-		list_pages(p, 0);
-		move_listed();
+		list_pages(p, USED_PAGES, 1);
+		move_listed(USED_PAGES);
+		theirs[i] = (shootdowns() - t) / USED_PAGES;
+		list_pages(p, USED_PAGES, 0);
+		move_listed(USED_PAGES);
 	}
 	stop = true;
 	for (i = 0; i < THREADS; i++)

@@ -36,7 +36,7 @@ _numashare()
 			--quiet --json --output --help -- $(_numashare_pids)"
 		;;
 	record)
-		words="--output --seconds --no-children --quiet --help --
+		words="--output --seconds --no-children --quiet --json --help --
 			$(_numashare_pids)"
 		;;
 	report)

@@ -30,6 +30,7 @@ struct record {
 	struct json_object *processes;
 	double seconds;
 	bool quiet;
+	bool json;
 };
 
 static void on_signal(int sig)
@@ -212,6 +213,23 @@ static int open_stream(struct record *r)
 	return OK;
 }
 
+/* A command keeps its standard output, so the JSON goes beside it then. */
+static void summarise(const struct record *r)
+{
+	struct json_object *o;
+
+	if (!r->json) {
+		fprintf(stderr, "numashare: %llu samples in %s; "
+			"'numashare report %s' shows them\n",
+			(unsigned long long)r->head.samples, r->path, r->path);
+		return;
+	}
+	o = json_object_new_object();
+	json_object_object_add(o, "file", json_object_new_string(r->path));
+	json_object_object_add(o, "samples", json_u64(r->head.samples));
+	json_print(r->targets.command ? stderr : stdout, o);
+}
+
 static int work(struct record *r)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
@@ -235,9 +253,7 @@ static int work(struct record *r)
 	if (!ret)
 		ret = complete_file(r);
 	if (!ret)
-		fprintf(stderr, "numashare: %llu samples in %s; "
-			"'numashare report %s' shows them\n",
-			(unsigned long long)r->head.samples, r->path, r->path);
+		summarise(r);
 	json_object_put(r->meta);
 	return ret;
 }
@@ -245,6 +261,7 @@ static int work(struct record *r)
 static int run(int argc, char **argv)
 {
 	static const struct option opts[] = {
+		{ "json", no_argument, NULL, 'j' },
 		{ "no-children", no_argument, NULL, 'C' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "quiet", no_argument, NULL, 'q' },
@@ -256,10 +273,13 @@ static int run(int argc, char **argv)
 	bool command;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "+o:qs:", opts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+jo:qs:", opts, NULL)) != -1) {
 		switch (c) {
 		case 'C':
 			flags &= ~NUMAMIG_TARGET_CHILDREN;
+			break;
+		case 'j':
+			r.json = true;
 			break;
 		case 'o':
 			r.path = optarg;
@@ -297,5 +317,7 @@ const struct subcommand cmd_record = {
 "  -o, --output FILE   default numamig.data\n"
 "  -s, --seconds S     end after that long\n"
 "      --no-children   only these processes, not their children\n"
-"  -q, --quiet         no progress\n",
+"  -q, --quiet         no progress\n"
+"  -j, --json          the summary as JSON: on standard output, or on standard\n"
+"                      error when there is a COMMAND\n",
 };
