@@ -7,7 +7,8 @@
  * out again.  QEMU before 8.1 can translate the code while it is half patched
  * and keep the breakpoint for good ("Oops: int3"), because it does not lock
  * the page it translates.  While this program sleeps on such events the code
- * stays as it is, whatever comes and goes meanwhile.
+ * stays as it is, whatever comes and goes meanwhile.  It returns once the
+ * events are there and stays on in the background.
  */
 #include <linux/perf_event.h>
 #include <stdint.h>
@@ -29,8 +30,19 @@ static void hold(uint64_t config)
 
 int main(void)
 {
+	char c = 0;
+	int ready[2];
+
+	if (pipe(ready))
+		return 1;
+	if (fork())
+		return read(ready[0], &c, 1) != 1;
 	hold(PERF_COUNT_SW_TASK_CLOCK);
 	hold(PERF_COUNT_SW_PAGE_FAULTS);
+	if (write(ready[1], &c, 1) != 1)
+		return 1;
+	close(ready[0]);
+	close(ready[1]);
 	for (;;)
 		pause();
 }
