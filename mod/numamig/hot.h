@@ -14,6 +14,12 @@
  */
 #define NM_BLOCK_ORDER	9
 
+/*
+ * Blocks of a region, 32 MiB in all.  A region is not an entry: the policy adds
+ * its blocks up when one of them has too few samples to be judged alone.
+ */
+#define NM_REGION_BLOCKS	16
+
 #define NM_HOT_NONE	U32_MAX
 
 /* All counts of an entry are halved when one of them gets here. */
@@ -71,6 +77,8 @@ struct nm_hot_sample {
  * @remote: accesses from a node that was not the page's
  * @writes: stores
  * @sub: for a block, the page of the last access within it
+ * @judged: for a block, the window in which its region was last judged
+ * @region_node: what came of it: the node that dominates the region, or -1
  * @home: node of the page at the last access, -1 when not known
  * @order: 0 or NM_BLOCK_ORDER
  * @flags: NM_HOT_*
@@ -92,6 +100,8 @@ struct nm_hot_entry {
 	u16 writes;
 	u16 sub;
 	s16 home;
+	u32 judged;
+	s16 region_node;
 	u8 order;
 	u8 flags;
 	bool in_use;

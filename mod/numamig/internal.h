@@ -300,7 +300,7 @@ int nm_inject(const struct numamig_sample *s);
 
 enum nm_engine { NM_ENGINE_KERNEL, NM_ENGINE_HELPER };
 
-enum nm_reason { NM_REASON_PAGE, NM_REASON_BLOCK };
+enum nm_reason { NM_REASON_PAGE, NM_REASON_BLOCK, NM_REASON_REGION };
 
 /**
  * struct nm_order - pages that should be on another node

@@ -13,6 +13,8 @@ const struct nm_policy nm_policy_defaults = {
 	.min_samples = 2,
 	.block_samples = 8,
 	.block_spread = 4,
+	.region_samples = 32,
+	.region_spread = 24,
 	.hysteresis = 133,
 	.block_hysteresis = 300,
 	.bounce_windows = 8,
@@ -156,35 +158,100 @@ static bool may_bounce(const struct nm_policy *p,
 	return !e->moved || window - e->moved >= p->bounce_windows;
 }
 
+/* The node that dominates @nr blocks taken together, or -1. */
+static s16 dominant_of(const struct nm_policy *p, const struct nm_hot *h,
+		       struct nm_hot_entry *const *block, u32 nr, u32 heat)
+{
+	u32 best = 0, most = 0, sum, k, n;
+
+	for (k = 0; k < h->nr_nodes; k++) {
+		for (sum = 0, n = 0; n < nr; n++)
+			sum += block[n]->count[k];
+		if (sum > most) {
+			most = sum;
+			best = k;
+		}
+	}
+	if ((u64)most * 100 <= (u64)(heat - most) * p->block_hysteresis)
+		return -1;
+	return best;
+}
+
+/* Judge the region of block @e; all its blocks remember what came of it. */
+static void judge_region(const struct nm_policy *p, const struct nm_hot *h,
+			 const struct nm_hot_entry *e, u32 window)
+{
+	u64 first = e->index & ~(u64)(NM_REGION_BLOCKS - 1);
+	struct nm_hot_entry *block[NM_REGION_BLOCKS];
+	u32 heat = 0, spread = 0, nr = 0, k;
+	s16 node = -1;
+
+	for (k = 0; k < NM_REGION_BLOCKS; k++) {
+		block[nr] = nm_hot_find(h, e->obj, first + k, NM_BLOCK_ORDER);
+		if (!block[nr])
+			continue;
+		heat += nm_hot_heat(h, block[nr]);
+		spread += hweight64(block[nr]->spread);
+		nr++;
+	}
+	if (heat >= p->region_samples && spread >= p->region_spread)
+		node = dominant_of(p, h, block, nr, heat);
+	for (k = 0; k < nr; k++) {
+		block[k]->judged = window;
+		block[k]->region_node = node;
+	}
+}
+
+/*
+ * A block with few samples goes where its region says, unless its own samples
+ * contradict.
+ */
+static bool region_says(const struct nm_policy *p, const struct nm_hot *h,
+			const struct nm_hot_entry *e, u32 window, u32 *node)
+{
+	u32 own;
+
+	if (e->judged != window)
+		judge_region(p, h, e, window);
+	if (e->region_node < 0 || e->region_node == e->home)
+		return false;
+	*node = e->region_node;
+	return dominant_node(h, e, 100, &own) && own == *node;
+}
+
 static bool block_should_move(const struct nm_policy *p,
 			      const struct nm_hot *h,
-			      struct nm_hot_entry *e, u32 window, u32 *node)
+			      struct nm_hot_entry *e, u32 window,
+			      struct nm_advice *a)
 {
 	u32 heat = nm_hot_heat(h, e);
 
-	if (heat < p->block_samples || !may_bounce(p, e, window))
+	a->by_region = false;
+	/* most of it is local already: its pages may move one by one */
+	if (!e->remote || (u32)e->remote * 2 < heat ||
+	    !may_bounce(p, e, window))
 		return false;
 	/* a large folio moves whole, wherever in it the accesses lie */
-	if (!(e->flags & NM_HOT_LARGE) &&
-	    hweight64(e->spread) < p->block_spread)
-		return false;
-	/* most of it is local already: its pages may move one by one */
-	if ((u32)e->remote * 2 < heat)
-		return false;
-	return dominant_node(h, e, p->block_hysteresis, node);
+	if (heat >= p->block_samples &&
+	    (e->flags & NM_HOT_LARGE ||
+	     hweight64(e->spread) >= p->block_spread))
+		return dominant_node(h, e, p->block_hysteresis, &a->node);
+	a->by_region = true;
+	return region_says(p, h, e, window, &a->node);
 }
 
 static bool page_should_move(const struct nm_policy *p,
 			     const struct nm_hot *h, struct nm_hot_entry *e,
-			     u32 window, u32 *node)
+			     u32 window, struct nm_advice *a)
 {
 	struct nm_hot_entry *block;
 
+	a->by_region = false;
 	nm_hot_cool(h, e);
 	if (e->remote < p->min_samples || !may_bounce(p, e, window))
 		return false;
-	if (!dominant_node(h, e, p->hysteresis, node) ||
-	    (s16)*node == e->home)
+	if (!dominant_node(h, e, p->hysteresis, &a->node) ||
+	    (s16)a->node == e->home)
 		return false;
 	block = nm_hot_find(h, e->obj, e->index >> NM_BLOCK_ORDER,
 			    NM_BLOCK_ORDER);
@@ -208,25 +275,25 @@ static u32 advise_order(const struct nm_policy *p, struct nm_hot *h,
 			bool *short_of)
 {
 	struct nm_hot_entry *e;
-	u32 found = 0, n, node;
+	struct nm_advice a;
+	u32 found = 0, n;
 	bool yes;
 
 	nm_hot_for_each_touched(h, e, n) {
 		if (e->order != order)
 			continue;
 		if (order)
-			yes = block_should_move(p, h, e, window, &node);
+			yes = block_should_move(p, h, e, window, &a);
 		else
-			yes = page_should_move(p, h, e, window, &node);
+			yes = page_should_move(p, h, e, window, &a);
 		if (!yes)
 			continue;
 		if (found == max || *pages < 1ull << order) {
 			*short_of = true;
 			break;
 		}
-		advice[found].entry = n;
-		advice[found].node = node;
-		advice[found].score = e->remote;
+		a.entry = n;
+		advice[found] = a;
 		mark_moved(h, e, window);
 		*pages -= 1ull << order;
 		found++;
@@ -264,26 +331,43 @@ u32 nm_policy_advise(const struct nm_policy *p, struct nm_hot *h, u32 window,
 	return n;
 }
 
+/*
+ * Half a second of the rate, and never less than one block, so that a low rate
+ * delays a block and cannot stop it.
+ */
+static u64 bucket_room(u64 per_second)
+{
+	return max(per_second / 2, (u64)1 << NM_BLOCK_ORDER);
+}
+
+static u64 pages_per_second(const struct nm_policy *p)
+{
+	return (u64)p->rate_mib << (20 - 12);
+}
+
+/** nm_bucket_init - a full bucket: a new target may begin with a burst */
+void nm_bucket_init(const struct nm_policy *p, struct nm_bucket *b, u64 now_ms)
+{
+	b->tokens = bucket_room(pages_per_second(p));
+	b->last_ms = now_ms;
+}
+
 /**
  * nm_bucket_fill - add what the rate limit allows since the last time
  * @p: the limit
  * @b: bucket
  * @now_ms: the time
- *
- * Holds half a second of the rate, and never less than one block, so that a
- * low rate delays a block and cannot stop it.
  */
 void nm_bucket_fill(const struct nm_policy *p, struct nm_bucket *b,
 		    u64 now_ms)
 {
-	u64 per_second = (u64)p->rate_mib << (20 - 12);
-	u64 room = max(per_second / 2, (u64)1 << NM_BLOCK_ORDER);
+	u64 per_second = pages_per_second(p);
 	u64 passed = min(now_ms - b->last_ms, (u64)10000);
 	u64 gain = per_second * passed / 1000;
 
 	if (!gain)
 		return;
-	b->tokens = min(b->tokens + gain, room);
+	b->tokens = min(b->tokens + gain, bucket_room(per_second));
 	/* the part of a page that was not given yet stays owed */
 	b->last_ms = now_ms - (passed - gain * 1000 / per_second);
 }

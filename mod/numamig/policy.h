@@ -17,11 +17,17 @@
  *	pghot
  * @block_samples: samples before a block of 512 pages may move as one.  8
  * @block_spread: in how many 64ths of the block they have to lie.  4
+ * @region_samples: samples of a region (16 neighbouring blocks) before it
+ *	speaks for those of its blocks that have too few of their own.  32
+ * @region_spread: in how many 64ths of its blocks they have to lie.  24: of 32
+ *	samples of memory that is used evenly, 31 lie in different ones
  * @hysteresis: percent by which the accesses of the new node have to exceed
  *	those of all others.  133: AutoNUMA's 3/4 rule
- * @block_hysteresis: the same for a block.  300: of 8 samples of a block that
- *	two nodes use evenly, 7 or 8 come from the one node where it is not in
- *	3.5 % of the cases (binomial); at 133 it would be 36 %
+ * @block_hysteresis: the same for a block and for a region.  300: of 8 samples
+ *	of a block that two nodes use evenly, 7 or 8 come from the one node
+ *	where it is not in 3.5 % of the cases (binomial); at 133 it would be
+ *	36 %.  Of 32 samples of a region, 25 and more come from one of the two
+ *	in 0.2 %
  * @bounce_windows: windows before the same page may be ordered again.  8
  * @effect_percent: percent of the accesses to moved pages that have to be
  *	local afterwards, else the target's orders back off.  60
@@ -37,6 +43,8 @@ struct nm_policy {
 	u32 min_samples;
 	u32 block_samples;
 	u32 block_spread;
+	u32 region_samples;
+	u32 region_spread;
 	u32 hysteresis;
 	u32 block_hysteresis;
 	u32 bounce_windows;
@@ -99,12 +107,12 @@ struct nm_bucket {
  * struct nm_advice - a page or block that should move
  * @entry: its number in the table
  * @node: dense number of the destination
- * @score: how hot; remote accesses
+ * @by_region: its region spoke for it
  */
 struct nm_advice {
 	u32 entry;
 	u32 node;
-	u32 score;
+	bool by_region;
 };
 
 void nm_gate_init(struct nm_gate *g);
@@ -114,6 +122,7 @@ void nm_gate_sample(struct nm_gate *g, const struct nm_hot_entry *page,
 bool nm_gate_window(const struct nm_policy *p, struct nm_gate *g, u64 now_ms);
 u32 nm_policy_advise(const struct nm_policy *p, struct nm_hot *h, u32 window,
 		     struct nm_advice *advice, u32 max, u64 *pages);
+void nm_bucket_init(const struct nm_policy *p, struct nm_bucket *b, u64 now_ms);
 void nm_bucket_fill(const struct nm_policy *p, struct nm_bucket *b,
 		    u64 now_ms);
 u32 nm_policy_period(const struct nm_policy *p, u32 period, u64 cpu_ns,

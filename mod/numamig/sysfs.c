@@ -78,6 +78,8 @@ NM_VALUE(local_share_high, nm_policy.local_share_high, 0, 101);
 NM_VALUE(min_samples, nm_policy.min_samples, 1, 1000);
 NM_VALUE(block_samples, nm_policy.block_samples, 2, 10000);
 NM_VALUE(block_spread, nm_policy.block_spread, 1, 64);
+NM_VALUE(region_samples, nm_policy.region_samples, 2, 100000);
+NM_VALUE(region_spread, nm_policy.region_spread, 1, 1024);
 NM_VALUE(hysteresis, nm_policy.hysteresis, 100, 10000);
 NM_VALUE(block_hysteresis, nm_policy.block_hysteresis, 100, 10000);
 NM_VALUE(bounce_windows, nm_policy.bounce_windows, 1, 10000);
@@ -121,6 +123,8 @@ static struct attribute *policy_attrs[] = {
 	&nm_attr_min_samples.attr.attr,
 	&nm_attr_block_samples.attr.attr,
 	&nm_attr_block_spread.attr.attr,
+	&nm_attr_region_samples.attr.attr,
+	&nm_attr_region_spread.attr.attr,
 	&nm_attr_hysteresis.attr.attr,
 	&nm_attr_block_hysteresis.attr.attr,
 	&nm_attr_bounce_windows.attr.attr,

@@ -124,7 +124,7 @@ static struct nm_target *target_alloc(struct task_struct *leader, u32 flags)
 	t->start_time = leader->start_boottime;
 	t->window = 1;
 	t->window_start = ktime_to_ms(ktime_get());
-	t->bucket.last_ms = t->window_start;
+	nm_bucket_init(&nm_policy, &t->bucket, t->window_start);
 	nm_hot_age(&t->hot, t->window_start);
 	t->next_reap = jiffies + HZ;
 	t->next_resync = jiffies + HZ;

@@ -16,7 +16,8 @@
 	__print_symbolic(e, { 0, "kernel" }, { 1, "helper" })
 
 #define nm_show_reason(r)						\
-	__print_symbolic(r, { 0, "page" }, { 1, "block" })
+	__print_symbolic(r, { 0, "page" }, { 1, "block" },		\
+			 { 2, "region" })
 
 #define nm_show_order_result(r)						\
 	__print_symbolic(r,						\

@@ -55,11 +55,27 @@ void nm_worker_kick(void)
 	mod_delayed_work(nm_wq, &worker_work, 0);
 }
 
-/* A target was added. */
+/* Milliseconds until the window of some target is over. */
+static u64 until_window_end(void)
+{
+	u64 window_ms = READ_ONCE(nm_window_ms), left = window_ms, passed;
+	u64 now_ms = ktime_to_ms(ktime_get());
+	struct nm_target *t;
+
+	list_for_each_entry(t, &nm_targets, link) {
+		/* only the worker and whoever adds the target write it */
+		passed = now_ms - READ_ONCE(t->window_start);
+		left = min(left, passed < window_ms ? window_ms - passed : 0);
+	}
+	return left;
+}
+
+/* There is a target: a full ring may wake the worker earlier. */
 void nm_worker_start(void)
 {
+	lockdep_assert_held(&nm_lock);
 	queue_delayed_work(nm_wq, &worker_work,
-			   msecs_to_jiffies(READ_ONCE(nm_window_ms)));
+			   msecs_to_jiffies(until_window_end()));
 }
 
 /* --- samples ------------------------------------------------------------- */
@@ -320,7 +336,8 @@ static bool order_page(struct batch *b, const struct nm_space *s,
 }
 
 static bool order_block(struct batch *b, const struct nm_space *s,
-			const struct nm_hot_entry *e, int node)
+			const struct nm_hot_entry *e, int node,
+			enum nm_reason reason)
 {
 	u64 addr = (e->addr & PAGE_MASK) - ((u64)e->sub << PAGE_SHIFT);
 	unsigned int skip = 0;
@@ -335,7 +352,7 @@ static bool order_block(struct batch *b, const struct nm_space *s,
 	if (!o)
 		return false;
 	o->pages = NM_CHUNK - skip;
-	o->reason = NM_REASON_BLOCK;
+	o->reason = reason;
 	o->shared = e->flags & NM_HOT_SHARED;
 	if (o->shared) {
 		o->mapping = e->obj;
@@ -388,7 +405,9 @@ static void order_advice(struct nm_target *t, unsigned int nr)
 		if (!s || !node_wanted(node))
 			continue;
 		if (e->order)
-			ok = order_block(&b, s, e, node);
+			ok = order_block(&b, s, e, node,
+					 advice[i].by_region ?
+					 NM_REASON_REGION : NM_REASON_BLOCK);
 		else
 			ok = order_page(&b, s, e, node);
 		if (!ok)

@@ -139,6 +139,82 @@ TEST_F(policy, block_of_two_nodes_stays)
 	EXPECT_EQ(0, advise(self, 1));
 }
 
+/* @per_block samples in each block of region 1, from @node, all apart. */
+static void touch_region(struct nm_hot *h, u32 blocks, u32 per_block, s16 node)
+{
+	u64 first = NM_REGION_BLOCKS << NM_BLOCK_ORDER;
+	u32 b, k;
+
+	for (b = 0; b < blocks; b++)
+		for (k = 0; k < per_block; k++)
+			touch(h, first + b * 512 + k * 60 + node, node, 0, 1);
+}
+
+TEST_F(policy, region_speaks_for_blocks_with_few_samples)
+{
+	u32 k, n;
+
+	touch_region(&self->h, 15, 2, 2);
+	EXPECT_EQ(0, advise(self, 1));
+	nm_hot_window(&self->h);
+	/* two more make 32; all blocks of the region are heard when touched */
+	touch_region(&self->h, 16, 2, 2);
+	n = advise(self, 2);
+	ASSERT_EQ(16, n);
+	for (k = 0; k < n; k++) {
+		EXPECT_EQ(NM_BLOCK_ORDER, entry(self, k)->order);
+		EXPECT_EQ(2, self->advice[k].node);
+		EXPECT_TRUE(self->advice[k].by_region);
+	}
+}
+
+TEST_F(policy, region_of_two_nodes_says_nothing)
+{
+	touch_region(&self->h, 16, 2, 2);
+	touch_region(&self->h, 16, 2, 1);
+	EXPECT_EQ(0, advise(self, 1));
+}
+
+/* Sixteen hot pages in 32 MiB move one by one. */
+TEST_F(policy, region_needs_spread)
+{
+	u32 k, n;
+
+	for (k = 0; k < 16; k++)
+		touch(&self->h, 8192 + k * 512, 2, 0, 3);
+	n = advise(self, 1);
+	ASSERT_EQ(16, n);
+	for (k = 0; k < n; k++)
+		EXPECT_EQ(0, entry(self, k)->order);
+}
+
+TEST_F(policy, block_contradicts_its_region)
+{
+	u32 k, n;
+
+	touch_region(&self->h, 15, 4, 2);
+	touch(&self->h, 8192 + 15 * 512, 1, 0, 1);
+	touch(&self->h, 8192 + 15 * 512 + 99, 3, 2, 1);
+	n = advise(self, 1);
+	EXPECT_EQ(15, n);
+	for (k = 0; k < n; k++)
+		EXPECT_NE(31, entry(self, k)->index);
+}
+
+/* What came late follows its neighbours, which are local by now. */
+TEST_F(policy, straggler_follows_its_region)
+{
+	u32 k;
+
+	for (k = 0; k < 40; k++)
+		touch(&self->h, 8192 + k * 150, 2, 2, 1);
+	EXPECT_EQ(0, advise(self, 1));
+	touch(&self->h, 8192 + 15 * 512 + 7, 2, 0, 1);
+	ASSERT_EQ(1, advise(self, 2));
+	EXPECT_EQ(31, entry(self, 0)->index);
+	EXPECT_TRUE(self->advice[0].by_region);
+}
+
 TEST_F(policy, rate_limit_holds_a_block_back_and_keeps_its_counts)
 {
 	u64 k;
@@ -261,6 +337,11 @@ TEST_F(policy, bucket_gives_its_rate_and_never_less_than_a_block)
 	b = (struct nm_bucket){ 0 };
 	nm_bucket_fill(&self->p, &b, 5000);
 	EXPECT_EQ(131072, b.tokens);
+	nm_bucket_init(&self->p, &b, 6000);
+	EXPECT_EQ(131072, b.tokens);
+	b.tokens = 0;
+	nm_bucket_fill(&self->p, &b, 6100);
+	EXPECT_EQ(26214, b.tokens);
 }
 
 TEST_F(policy, period_follows_its_cost)
