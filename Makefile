@@ -8,14 +8,16 @@ CACHE := $(or $(NUMASHARE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/numashar
 
 # --- which kernel ------------------------------------------------------------
 # KVER: the running kernel when its headers are here, else the newest installed
-# headers, else the newest that tools/setup/kernel has unpacked.
+# headers, else the newest that tools/setup/kernel has unpacked and that this
+# machine's compiler can build for.
 headers_of = $(firstword $(wildcard /lib/modules/$(1)/build/Makefile \
 	$(CACHE)/kernels/$(1)/usr/src/linux-headers-$(1)/Makefile))
 running := $(shell uname -r)
 installed := $(shell ls /lib/modules/*/build/Makefile 2>/dev/null | \
 	sed 's|/lib/modules/||; s|/build/Makefile||' | sort -V | tail -n 1)
-unpacked := $(shell ls -d $(CACHE)/kernels/*/usr/src/linux-headers-*-amd64 \
-	2>/dev/null | sed 's|.*/linux-headers-||' | sort -V | tail -n 1)
+unpacked := $(shell for k in $(CACHE)/kernels/*/usr/src/linux-headers-*-amd64; \
+	do [ -e "$${k%/usr/src/*}/.builder" ] || echo "$$k"; done | \
+	sed -n 's|.*/linux-headers-\([^*]*\)$$|\1|p' | sort -V | tail -n 1)
 ifneq ($(KDIR),)
 KVER ?= $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
 else
@@ -30,7 +32,10 @@ MODTREE := Kbuild VERSION compat mod uapi
 
 # Stock 6.12 headers want pahole for BTF; go without when it is not installed.
 KBUILD_BTF := $(if $(shell command -v pahole 2>/dev/null),,CONFIG_DEBUG_INFO_BTF_MODULES=)
-KMAKE = $(MAKE) -C $(KDIR) M=$(abspath $(MODDIR)) $(KBUILD_BTF)
+# Headers of a newer release build in a chroot with its compiler.
+release := $(shell cat $(CACHE)/kernels/$(KVER)/.builder 2>/dev/null)
+BUILDER := $(if $(release),tools/setup/builder $(release))
+KMAKE = $(BUILDER) $(MAKE) -C $(KDIR) M=$(abspath $(MODDIR)) $(KBUILD_BTF)
 
 # --- installation ------------------------------------------------------------
 DESTDIR ?=
