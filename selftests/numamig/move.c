@@ -29,7 +29,7 @@ FIXTURE(move)
 
 FIXTURE_SETUP(move)
 {
-	write_text("/proc/sys/kernel/numa_balancing", "0");
+	balancing_off();
 	ASSERT_EQ(0, numamig_open(&self->dev));
 }
 

@@ -50,7 +50,7 @@ FIXTURE_SETUP(orders)
 {
 	unsigned int i;
 
-	write_text("/proc/sys/kernel/numa_balancing", "0");
+	balancing_off();
 	write_text(SYSFS "sampler", "inject");
 	write_text(SYSFS "policy/window_ms", "50");
 	for (i = 0; i < ARRAY_SIZE(results); i++)

@@ -27,7 +27,7 @@ FIXTURE(targets)
 
 FIXTURE_SETUP(targets)
 {
-	write_text("/proc/sys/kernel/numa_balancing", "0");
+	balancing_off();
 	ASSERT_EQ(0, numamig_open(&self->dev));
 }
 
