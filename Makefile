@@ -56,6 +56,8 @@ help:
 	@echo 'make tests       build the selftests'
 	@echo 'make demo        the main job on real programs, in a virtual NUMA machine'
 	@echo 'make check       every test (what CI runs)'
+	@echo 'make check-matrix  every test on seven stock kernels, 6.1 to 7.3'
+	@echo 'make kselftest   (root) every test on the kernel that runs here'
 	@echo 'make lint        the style of the sources'
 	@echo 'make install     modules, tools, manual pages (DESTDIR, PREFIX)'
 	@echo 'make uninstall   remove what install put there'
@@ -102,6 +104,10 @@ demo:
 	tools/demo
 check:
 	tools/check
+check-matrix:
+	tools/check-matrix
+kselftest:
+	selftests/kselftest
 lint:
 	selftests/lint/lint
 
@@ -166,5 +172,6 @@ clean:
 	rm -rf $(O)
 
 .PHONY: all help check-kdir modtree modules modules_install demo check lint \
+	check-matrix kselftest \
 	install install-tools uninstall dkms load unload clean
 .DELETE_ON_ERROR:
