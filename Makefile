@@ -32,8 +32,9 @@ MODTREE := Kbuild VERSION compat mod uapi
 
 # Stock 6.12 headers want pahole for BTF; go without when it is not installed.
 KBUILD_BTF := $(if $(shell command -v pahole 2>/dev/null),,CONFIG_DEBUG_INFO_BTF_MODULES=)
-# Headers of a newer release build in a chroot with its compiler.
-release := $(shell cat $(CACHE)/kernels/$(KVER)/.builder 2>/dev/null)
+# Unpacked headers of a newer release build in a chroot with its compiler.
+release := $(if $(filter $(CACHE)/kernels/$(KVER)/%,$(KDIR)),$(shell \
+	cat $(CACHE)/kernels/$(KVER)/.builder 2>/dev/null))
 BUILDER := $(if $(release),tools/setup/builder $(release))
 KMAKE = $(BUILDER) $(MAKE) -C $(KDIR) M=$(abspath $(MODDIR)) $(KBUILD_BTF)
 
@@ -56,8 +57,8 @@ help:
 	@echo 'make tests       build the selftests'
 	@echo 'make demo        the main job on real programs, in a virtual NUMA machine'
 	@echo 'make check       every test (what CI runs)'
-	@echo 'make check-matrix  every test on seven stock kernels, 6.1 to 7.3'
-	@echo 'make kselftest   (root) every test on the kernel that runs here'
+	@echo 'make check-matrix   the tests on seven stock kernels, 6.1 to 7.3'
+	@echo 'make kselftest   the tests on the kernel that runs here (root)'
 	@echo 'make lint        the style of the sources'
 	@echo 'make install     modules, tools, manual pages (DESTDIR, PREFIX)'
 	@echo 'make uninstall   remove what install put there'
