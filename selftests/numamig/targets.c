@@ -537,6 +537,21 @@ TEST_F(targets, wandering_onto_an_isolated_cpu)
 	end_child(pid);
 }
 
+static void may_run_on(pid_t pid, int cpu, int other)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	CPU_SET(other, &set);
+	must(!sched_setaffinity(pid, sizeof(set), &set), "sched_setaffinity");
+}
+
+/*
+ * The thread goes to CPU 0 with CPU 2 and comes back with it.  It is told both:
+ * for one that may run nowhere else the kernel picks any CPU, and on an isolated
+ * one it would not be sampled.
+ */
 TEST_F(targets, cpu_hotplug)
 {
 	NEEDS(NEED_CPUS | NEED_HOTPLUG);
@@ -550,10 +565,12 @@ TEST_F(targets, cpu_hotplug)
 	ASSERT_EQ(0, numamig_add(self->dev, pid, NUMAMIG_TARGET_DRY_RUN));
 	EXPECT_TRUE(wait_for(has_samples, &a, 20));
 	for (i = 0; i < 3; i++) {
+		may_run_on(pid, 2, 0);
 		write_text(online, "0");
 		a.samples = samples_of(self->dev, pid) + 30;
 		EXPECT_TRUE(wait_for(has_samples, &a, 20));
 		write_text(online, "1");
+		may_run_on(pid, 2, 2);
 		a.samples = samples_of(self->dev, pid) + 30;
 		EXPECT_TRUE(wait_for(has_samples, &a, 20));
 	}
