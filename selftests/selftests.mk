@@ -7,6 +7,7 @@ KSFT := $(CACHE)/linux-source-6.1/tools/testing/selftests
 TEST_CFLAGS = $(TOOLS_CFLAGS) -I$(KSFT) -Iselftests/numamig
 
 NM_TESTS := abi move targets orders torn
+NM_SHARED := selftests/numamig/nm_test.c selftests/numamig/needs.c
 NM_TEST_BIN := $(addprefix $(O)/tests/,$(NM_TESTS) hotset)
 
 $(KSFT)/kselftest_harness.h:
@@ -18,11 +19,11 @@ $(O)/tests/hotset: selftests/numamig/hotset.c
 	$(CC) $(TOOLS_CFLAGS) -o $@ $< -lnuma
 
 $(addprefix $(O)/tests/,$(NM_TESTS)): $(O)/tests/%: selftests/numamig/%.c \
-		selftests/numamig/nm_test.c selftests/numamig/nm_test.h \
+		$(NM_SHARED) $(wildcard selftests/numamig/*.h) \
 		$(O)/lib/libnumamig.a | $(KSFT)/kselftest_harness.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Wno-unused-parameter -Wno-sign-compare -o $@ $< \
-		selftests/numamig/nm_test.c $(O)/lib/libnumamig.a -lnuma \
+		$(NM_SHARED) $(O)/lib/libnumamig.a -lnuma \
 		-lpthread
 
 # --- what needs no kernel, under the sanitizers -------------------------------

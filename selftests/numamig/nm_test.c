@@ -57,6 +57,15 @@ void write_text(const char *path, const char *text)
 	must(!errno, path);
 }
 
+void balancing_off(void)
+{
+	static const char path[] = "/proc/sys/kernel/numa_balancing";
+
+	if (access(path, F_OK))
+		return;
+	write_text(path, "0");
+}
+
 uint64_t counter(const char *name)
 {
 	char path[128];
