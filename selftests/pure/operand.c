@@ -195,6 +195,34 @@ TEST(live_segment_base_is_used)
 	EXPECT_EQ(0x7f0000000028ull, op.acc[0].addr);
 }
 
+static unsigned int fetch_then(void *ctx, u64 ip, u8 *buf, unsigned int len)
+{
+	const struct code *c = ctx;
+
+	/* what was in the buffer before */
+	memset(buf, c->bytes[c->len], NM_CODE_WINDOW + NM_CODE_SLACK);
+	return fetch(ctx, ip, buf, len);
+}
+
+/* A cut instruction is cut, whatever it would be with the bytes behind it. */
+TEST(bytes_behind_the_code_say_nothing)
+{
+	/* 0f 05 is syscall, 0f 38 05 and 0f 1f are harmless */
+	static const u8 behind[][2] = {
+		{ 0x0f, 0x05 }, { 0x0f, 0x38 }, { 0x0f, 0x1f },
+	};
+	struct nm_regs r = regs();
+	struct nm_operand op;
+	u32 k;
+
+	for (k = 0; k < ARRAY_SIZE(behind); k++) {
+		struct code c = { behind[k], 1 };
+
+		EXPECT_EQ(NM_REFUSE_CODE,
+			  nm_operand_next(&r, fetch_then, &c, &op));
+	}
+}
+
 /* What the registers say at the sample decides which way a branch goes. */
 TEST(sampled_flags_decide)
 {
