@@ -147,6 +147,9 @@ static bool bit_string_offset(const struct nm_machine *m,
 	bit >>= 64 - i->size * 8;
 	*addr += (u64)((bit >> (i->size == 8 ? 6 : i->size == 4 ? 5 : 4)) *
 		       i->size);
+	/* the number is part of the address, which wraps */
+	if (i->addr32)
+		*addr = (u32)*addr;
 	return true;
 }
 

@@ -151,6 +151,9 @@ static const struct vector vectors[] = {
 	REFUSE("end of the code", "\x48\x83\xc3", NM_REFUSE_CODE),
 	REFUSE("no operand in reach", "\xeb\xfe", NM_REFUSE_STEPS),
 	REFUSE("invalid in 64-bit code", "\x06", NM_REFUSE_INSN),
+	/* found by fuzzing against the processor */
+	STORE("btc [eax-8],edi wraps with its bit number",
+	      "\x67\x0f\xbb\x78\xf8", 0xfffffff8, 1),
 };
 
 TEST(known_code)
