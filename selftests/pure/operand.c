@@ -154,6 +154,8 @@ static const struct vector vectors[] = {
 	/* found by fuzzing against the processor */
 	STORE("btc [eax-8],edi wraps with its bit number",
 	      "\x67\x0f\xbb\x78\xf8", 0xfffffff8, 1),
+	REFUSE("push word [rdi]", "\x66\xff\x37", NM_REFUSE_INSN),
+	REFUSE("call word [rdi]", "\x66\xff\x17", NM_REFUSE_INSN),
 };
 
 TEST(known_code)
