@@ -1035,7 +1035,8 @@ static enum nm_refusal loop(struct nm_machine *m, const struct insn *i)
 {
 	bool taken, zero;
 
-	if (!(m->known >> CX & 1) || i->addr32)
+	/* a repeat prefix exchanges loope and loopne on some processors */
+	if (!(m->known >> CX & 1) || i->addr32 || i->rep)
 		return NM_REFUSE_BRANCH;
 	settle_flags(m);
 	zero = m->flags & F_ZF;

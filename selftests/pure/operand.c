@@ -156,6 +156,10 @@ static const struct vector vectors[] = {
 	      "\x67\x0f\xbb\x78\xf8", 0xfffffff8, 1),
 	REFUSE("push word [rdi]", "\x66\xff\x37", NM_REFUSE_INSN),
 	REFUSE("call word [rdi]", "\x66\xff\x17", NM_REFUSE_INSN),
+	REFUSE("rep loopne: some processors do loope",
+	       "\xf3\xe0\x00\x48\x8b\x03", NM_REFUSE_BRANCH),
+	REFUSE("repne loope", "\xf2\xe1\x00\x48\x8b\x03",
+	       NM_REFUSE_BRANCH),
 };
 
 TEST(known_code)
