@@ -204,6 +204,20 @@ TEST(live_segment_base_is_used)
 	EXPECT_EQ(0x7f0000000028ull, op.acc[0].addr);
 }
 
+/* rdgsbase writes 4 or 8 bytes; 66 does not make it 2. */
+TEST(segment_base_is_read_whole)
+{
+	static const u8 code[] = "\x66\xf3\x0f\xae\xca\x48\x8b\x02";
+	struct code c = { code, sizeof(code) - 1 };
+	struct nm_regs r = regs();
+	struct nm_operand op;
+
+	r.have_gs = true;
+	r.gs_base = 0x7f0012345678ull;
+	ASSERT_EQ(NM_OK, nm_operand_next(&r, fetch, &c, &op));
+	EXPECT_EQ(0x12345678, op.acc[0].addr);
+}
+
 static unsigned int fetch_then(void *ctx, u64 ip, u8 *buf, unsigned int len)
 {
 	const struct code *c = ctx;
