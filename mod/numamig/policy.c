@@ -279,13 +279,11 @@ void nm_bucket_fill(const struct nm_policy *p, struct nm_bucket *b,
 	u64 per_second = (u64)p->rate_mib << (20 - 12);
 	u64 room = max(per_second / 2, (u64)1 << NM_BLOCK_ORDER);
 	u64 passed = min(now_ms - b->last_ms, (u64)10000);
-	u64 gain = per_second * passed / 1000;
+	u64 due = per_second * passed + b->rest;
 
-	if (!gain)
-		return;
-	b->tokens = min(b->tokens + gain, room);
-	/* the part of a page that was not given yet stays owed */
-	b->last_ms = now_ms - (passed - gain * 1000 / per_second);
+	b->tokens = min(b->tokens + due / 1000, room);
+	b->rest = due % 1000;
+	b->last_ms = now_ms;
 }
 
 /**

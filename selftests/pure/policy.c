@@ -263,6 +263,21 @@ TEST_F(policy, bucket_gives_its_rate_and_never_less_than_a_block)
 	EXPECT_EQ(131072, b.tokens);
 }
 
+/* However often it is filled, no page is given too many or forgotten. */
+TEST_F(policy, bucket_gives_exactly_its_rate)
+{
+	struct nm_bucket b;
+	u64 step, t = 0;
+
+	self->p.rate_mib = 1;
+	for (step = 1; step < 60; step++) {
+		b = (struct nm_bucket){ 0 };
+		for (t = step; t < 1900; t += step)
+			nm_bucket_fill(&self->p, &b, t);
+		ASSERT_EQ(256 * (t - step) / 1000, b.tokens);
+	}
+}
+
 TEST_F(policy, period_follows_its_cost)
 {
 	u32 period = 250000;
