@@ -171,7 +171,10 @@ static bool block_should_move(const struct nm_policy *p,
 	/* most of it is local already: its pages may move one by one */
 	if ((u32)e->remote * 2 < heat)
 		return false;
-	return dominant_node(h, e, p->block_hysteresis, node);
+	if (!dominant_node(h, e, p->block_hysteresis, node))
+		return false;
+	/* a large folio has one home; it may have moved since the accesses */
+	return !(e->flags & NM_HOT_LARGE) || (s16)*node != e->home;
 }
 
 static bool page_should_move(const struct nm_policy *p,
