@@ -52,6 +52,7 @@ help:
 	@echo 'make demo        the main job on real programs, in a virtual NUMA machine'
 	@echo 'make check       every test (what CI runs)'
 	@echo 'make lint        the style of the sources'
+	@echo 'make fuzz        coverage-guided fuzzing (FUZZ_ARGS=--help)'
 	@echo 'make install     modules, tools, manual pages (DESTDIR, PREFIX)'
 	@echo 'make uninstall   remove what install put there'
 	@echo 'make dkms        add, build and install the modules through DKMS'
