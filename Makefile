@@ -53,6 +53,7 @@ help:
 	@echo 'make check       every test (what CI runs)'
 	@echo 'make lint        the style of the sources'
 	@echo 'make fuzz        coverage-guided fuzzing (FUZZ_ARGS=--help)'
+	@echo 'make coverage    what unit tests and fuzzing reach'
 	@echo 'make install     modules, tools, manual pages (DESTDIR, PREFIX)'
 	@echo 'make uninstall   remove what install put there'
 	@echo 'make dkms        add, build and install the modules through DKMS'

@@ -61,10 +61,29 @@ $(O)/fuzz/%: selftests/fuzz/%.c selftests/fuzz/mutate.c $(FUZZ_SHARED) \
 fuzz:
 	selftests/fuzz/run $(FUZZ_ARGS)
 
+# And both kinds with coverage, for selftests/pure/coverage.
+COV_FLAGS := -fprofile-instr-generate -fcoverage-mapping \
+	-Wl,--wrap=_exit selftests/pure/coverage.c
+
+$(O)/coverage/pure-%: selftests/pure/%.c selftests/pure/coverage.c \
+		$(PURE_SRC) $(PURE_HDR) | $(KSFT)/kselftest_harness.h
+	@mkdir -p $(@D)
+	clang $(TEST_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
+		$(COV_FLAGS) -o $@ $< $(PURE_SRC) -lpthread
+
+$(O)/coverage/fuzz-%: selftests/fuzz/%.c selftests/fuzz/fuzz.c $(FUZZ_SHARED) \
+		$(FUZZ_HDR) selftests/pure/coverage.c $(PURE_SRC) $(PURE_HDR)
+	@mkdir -p $(@D)
+	clang $(TEST_CFLAGS) -DFUZZ_TARGET='"$*"' $(COV_FLAGS) -o $@ $< \
+		selftests/fuzz/fuzz.c $(FUZZ_SHARED) $(PURE_SRC)
+
+coverage:
+	selftests/pure/coverage $(COVERAGE_ARGS)
+
 $(O)/tests/operand_trace: selftests/pure/operand_trace.c $(PURE_SRC) $(PURE_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $< $(PURE_SRC) -lcapstone
 
 tests: $(NM_TEST_BIN) $(PURE_BIN)
 
-.PHONY: tests fuzz
+.PHONY: tests fuzz coverage
