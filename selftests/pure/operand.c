@@ -162,18 +162,19 @@ static const struct vector vectors[] = {
 	       NM_REFUSE_BRANCH),
 };
 
-TEST(known_code)
+#include "operand_answers.h"
+
+/* How many of @n answers are wrong. */
+static u32 judge(const struct vector *v, u32 n, const struct nm_regs *start)
 {
-	const struct vector *v;
 	struct nm_operand op;
 	enum nm_refusal why;
 	struct nm_regs r;
 	struct code c;
-	u32 k, wrong = 0;
+	u32 wrong = 0;
 
-	for (k = 0; k < ARRAY_SIZE(vectors); k++) {
-		v = &vectors[k];
-		r = regs();
+	for (; n--; v++) {
+		r = *start;
 		c = (struct code){ (const u8 *)v->bytes, v->len };
 		why = nm_operand_next(&r, fetch, &c, &op);
 		if (why == v->why &&
@@ -188,7 +189,25 @@ TEST(known_code)
 		       v->name, why, op.nr, (long long)op.acc[0].addr,
 		       op.acc[0].write ? "store" : "load", op.steps);
 	}
-	EXPECT_EQ(0, wrong);
+	return wrong;
+}
+
+TEST(known_code)
+{
+	struct nm_regs r = regs();
+
+	EXPECT_EQ(0, judge(vectors, ARRAY_SIZE(vectors), &r));
+}
+
+TEST(answers_of_a_processor)
+{
+	struct nm_regs r = regs();
+
+	r.have_fs = true;
+	r.have_gs = true;
+	r.fs_base = 0x123450000ull;
+	r.gs_base = 0x7f0000000000ull;
+	EXPECT_EQ(0, judge(answers, ARRAY_SIZE(answers), &r));
 }
 
 TEST(live_segment_base_is_used)
