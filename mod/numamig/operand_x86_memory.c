@@ -157,7 +157,7 @@ static bool bit_string_offset(const struct nm_machine *m,
 }
 
 /**
- * nm_x86_memory - the access or accesses of an instruction with a memory operand
+ * nm_x86_memory - the accesses of an instruction with a memory operand
  * @m: registers before the instruction, m->ip behind it
  * @i: the instruction
  * @out: accesses are added here
