@@ -60,6 +60,8 @@ help:
 	@echo 'make check-matrix   the tests on seven stock kernels, 6.1 to 7.3'
 	@echo 'make kselftest   the tests on the kernel that runs here (root)'
 	@echo 'make lint        the style of the sources'
+	@echo 'make fuzz        coverage-guided fuzzing (FUZZ_ARGS=--help)'
+	@echo 'make coverage    what unit tests and fuzzing reach'
 	@echo 'make install     modules, tools, manual pages (DESTDIR, PREFIX)'
 	@echo 'make uninstall   remove what install put there'
 	@echo 'make dkms        add, build and install the modules through DKMS'
