@@ -549,8 +549,8 @@ static void may_run_on(pid_t pid, int cpu, int other)
 
 /*
  * The thread goes to CPU 0 with CPU 2 and comes back with it.  It is told both:
- * for one that may run nowhere else the kernel picks any CPU, and on an isolated
- * one it would not be sampled.
+ * for one that may run nowhere else the kernel picks any CPU, and on one that
+ * is isolated it would not be sampled.
  */
 TEST_F(targets, cpu_hotplug)
 {
