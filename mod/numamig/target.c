@@ -259,6 +259,17 @@ int nm_target_del(pid_t pid)
 	return 0;
 }
 
+/* Remove the target that @nr names if @owner added it. */
+void nm_target_withdraw(struct nm_file *owner, pid_t nr)
+{
+	struct nm_target *t;
+
+	lockdep_assert_held(&nm_lock);
+	t = target_by_tgid(tgid_of(nr));
+	if (t && t->owner == owner)
+		nm_target_remove(t);
+}
+
 void nm_targets_of_file(struct nm_file *owner)
 {
 	struct nm_target *t, *next;
