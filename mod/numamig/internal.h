@@ -228,7 +228,7 @@ bool nm_target_ended(struct nm_target *t);
 int nm_attach(struct nm_target *t);
 void nm_count_processes(struct nm_target *t);
 void nm_detach(struct nm_target *t);
-bool nm_attached(struct nm_target *t, struct task_struct *leader);
+int nm_attached(struct nm_target *t, struct task_struct *leader);
 
 /* space.c; all under nm_target.lock */
 struct nm_space *nm_space_get(struct nm_target *t, u64 mm, pid_t tgid);

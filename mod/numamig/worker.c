@@ -259,7 +259,10 @@ int nm_inject(const struct numamig_sample *in)
 	if (!task)
 		return -ESRCH;
 	t = nm_target_of(task->group_leader);
-	ret = t ? inject_into(t, task, in) : -ESRCH;
+	if (IS_ERR(t))
+		ret = PTR_ERR(t);
+	else
+		ret = t ? inject_into(t, task, in) : -ESRCH;
 	put_task_struct(task);
 	nm_stream_wake();
 	return ret;
