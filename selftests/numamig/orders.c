@@ -216,10 +216,12 @@ TEST_F(orders, local_enough_stays)
 	char *p = base_pages(4 * BLOCK, 0);
 	uint64_t issued = counter("orders/issued");
 
+	/* all of it has to be in one window */
+	write_text(SYSFS "policy/window_ms", "2000");
 	ASSERT_EQ(0, numamig_add(self->dev, getpid(), 0));
 	inject_all_over(self->dev, getpid(), p, 3 * BLOCK, 0, 900);
 	inject_all_over(self->dev, getpid(), p + 3 * BLOCK, BLOCK, 1, 100);
-	usleep(500000);
+	usleep(3000000);
 	EXPECT_EQ(issued, counter("orders/issued"));
 }
 
