@@ -51,6 +51,7 @@ help:
 	@echo 'make tests       build the selftests'
 	@echo 'make demo        the main job on real programs, in a virtual NUMA machine'
 	@echo 'make check       every test (what CI runs)'
+	@echo 'make check-debug the tests of the modules on a kernel with checkers'
 	@echo 'make lint        the style of the sources'
 	@echo 'make install     modules, tools, manual pages (DESTDIR, PREFIX)'
 	@echo 'make uninstall   remove what install put there'
@@ -97,6 +98,8 @@ demo:
 	tools/demo
 check:
 	tools/check
+check-debug:
+	tools/check-debug
 lint:
 	selftests/lint/lint
 
@@ -160,6 +163,7 @@ unload:
 clean:
 	rm -rf $(O)
 
-.PHONY: all help check-kdir modtree modules modules_install demo check lint \
+.PHONY: all help check-kdir modtree modules modules_install demo check \
+	check-debug lint \
 	install install-tools uninstall dkms load unload clean
 .DELETE_ON_ERROR:
