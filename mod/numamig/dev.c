@@ -363,6 +363,9 @@ static long nm_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	if (ret)
 		return ret;
 	arg.size = size;
+	/* a command whose answer cannot be written is not run */
+	if (copy_to_user(ubuf, &arg, min_t(u32, size, op->size)))
+		return -EFAULT;
 	ret = run_op(op, file->private_data, &arg);
 	/* what was done before an error is reported too */
 	if (ret && cmd != NUMAMIG_INJECT && cmd != NUMAMIG_MOVE)

@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -194,6 +196,37 @@ TEST_F(abi, bad_pointer)
 				       (void *)-8ul));
 	}
 	munmap(hole, PAGE);
+}
+
+/* What cannot be answered is not done: an error changes nothing. */
+TEST_F(abi, read_only_argument)
+{
+	struct numamig_target_add *add;
+	struct numamig_stream *stream;
+	struct numamig_helper *helper;
+	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char buf[4096];
+
+	add = (void *)p;
+	*add = (struct numamig_target_add){
+		.size = sizeof(*add), .pid = getpid(),
+	};
+	stream = (void *)(p + 512);
+	*stream = (struct numamig_stream){
+		.size = sizeof(*stream), .entries = 16,
+	};
+	helper = (void *)(p + 1024);
+	*helper = (struct numamig_helper){ .size = sizeof(*helper) };
+	ASSERT_EQ(0, mprotect(p, PAGE, PROT_READ));
+	EXPECT_EQ(EFAULT, call(self->fd, NUMAMIG_TARGET_ADD, add));
+	EXPECT_EQ(0, counter("targets"));
+	EXPECT_EQ(EFAULT, call(self->fd, NUMAMIG_HELPER, helper));
+	EXPECT_EQ(0, counter("helper"));
+	EXPECT_EQ(EFAULT, call(self->fd, NUMAMIG_STREAM, stream));
+	EXPECT_EQ(-1, read(self->fd, buf, sizeof(buf)));
+	EXPECT_EQ(EINVAL, errno);
+	munmap(p, PAGE);
 }
 
 /* A structure that ends at the last mapped byte is read no further. */
@@ -436,6 +469,30 @@ TEST_F(abi, read_without_role)
 	EXPECT_TRUE(p.revents & POLLERR);
 	EXPECT_EQ(-1, write(self->fd, buf, 1));
 	EXPECT_EQ(-1, lseek(self->fd, 8, SEEK_SET));
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* A stream without samples says so, and can be interrupted. */
+TEST_F(abi, empty_stream)
+{
+	struct numamig_stream s = { .size = sizeof(s), .entries = 16 };
+	struct sigaction act = { .sa_handler = ignore };
+	struct itimerval soon = { .it_value.tv_usec = 100000 };
+	char buf[4096];
+
+	ASSERT_EQ(0, call(self->fd, NUMAMIG_STREAM, &s));
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
+	EXPECT_EQ(-1, read(self->fd, buf, sizeof(buf)));
+	EXPECT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
+	ASSERT_EQ(0, sigaction(SIGALRM, &act, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_EQ(-1, read(self->fd, buf, sizeof(buf)));
+	EXPECT_EQ(EINTR, errno);
 }
 
 TEST_F(abi, roles)

@@ -25,10 +25,12 @@
  *  - E2BIG: @size is larger than known and the tail is not zero.
  *  - EOPNOTSUPP: a flag is not known, or a reserved field is not zero.
  *  - EFAULT: the structure cannot be read or written.
+ *  - EINTR: a signal came while the call waited for another to end.
  *  - EPERM: the caller lacks CAP_SYS_NICE, CAP_PERFMON or CAP_SYS_PTRACE in
  *    the initial user namespace, at this call (not only at open).
  *
- * A command that fails changes nothing.  Process ids are those of the
+ * A command that fails changes nothing, but for NUMAMIG_INJECT and
+ * NUMAMIG_MOVE, which say how far they came.  Process ids are those of the
  * caller's pid namespace where they go in, and of the initial one where they
  * come out.
  *
