@@ -269,8 +269,7 @@ struct urpc_endpoint_create {
  * @flags: URPC_CONNECT_EXACT
  * @level: in: the highest level wanted, enum urpc_level; out: what was agreed
  * @slots: slots of each ring, a power of two, URPC_SLOTS_MIN to URPC_SLOTS_MAX
- * @timeout_ns: how long to wait for the peer to accept; 0: do not wait;
- *	negative: as long as it takes
+ * @timeout_ns: how long the peer has to accept; negative: as long as it takes
  * @fd: out: the channel, close-on-exec
  * @__reserved: must be 0
  * @name: of the peer's endpoint, or "cpu/N": the CPU driver of CPU N
@@ -353,6 +352,10 @@ struct urpc_ping {
 
 #define URPC_PING _IO(URPC_TYPE, URPC_CMD_PING)
 
+/* Tags that a CPU driver knows; any other is answered with the last one. */
+#define URPC_DRIVER_PING	1u	/* answered with the same payload */
+#define URPC_DRIVER_UNKNOWN	0xffffffffu
+
 /* --- a channel -------------------------------------------------------------- */
 
 /**
@@ -396,8 +399,8 @@ struct urpc_channel_info {
  * struct urpc_wait - ioctl(URPC_WAIT)
  * @size: sizeof(struct urpc_wait)
  * @flags: URPC_WAIT_ROOM, URPC_WAIT_CAUSAL
- * @pos: the message that is waited for; with URPC_WAIT_ROOM: wait until the
- *	peer has acknowledged more than @pos messages
+ * @pos: number of the message that is waited for; with URPC_WAIT_ROOM: the
+ *	peer's acknowledgement as it was last seen, of which another is awaited
  * @timeout_ns: 0: only look; negative: no limit
  *
  * Sets the sleep word in the own transmit region (with URPC_WAIT_CAUSAL the
@@ -405,8 +408,7 @@ struct urpc_channel_info {
  * with URPC_WAIT_CAUSAL), looks once more, and sleeps.  The sleep word is 0 when
  * it returns.  Returns 0 when what is waited for is there, or when the peer is
  * gone and it will never be: @state of the own control page tells.  Fails with
- * EINVAL for a @pos that is not within one ring of what the own control page
- * says, ETIMEDOUT, EINTR.
+ * ETIMEDOUT or EINTR.
  */
 struct urpc_wait {
 	__u32 size;
