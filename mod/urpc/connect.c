@@ -139,8 +139,8 @@ static int await_answer(struct urpc_endpoint *peer, struct urpc_request *q,
 	long left;
 	bool mine;
 
-	left = wait_for_completion_interruptible_timeout(&q->answered,
-					timeout_jiffies(timeout_ns));
+	left = timeout_jiffies(timeout_ns);
+	left = wait_for_completion_interruptible_timeout(&q->answered, left);
 	if (left > 0)
 		return q->result;
 	mutex_lock(&peer->lock);

@@ -104,9 +104,10 @@ static int cmd_info(struct file *file, union urpc_arg *arg)
 
 /* --- /dev/urpc ------------------------------------------------------------- */
 
-/* Set once; pairs with the release in cmd_endpoint_create(). */
+/* Set once. */
 static struct urpc_endpoint *endpoint_of(struct file *file)
 {
+	/* pairs with the cmpxchg() in cmd_endpoint_create() */
 	return smp_load_acquire((struct urpc_endpoint **)&file->private_data);
 }
 

@@ -115,7 +115,7 @@ static bool take(struct urpc_side *s, u64 *ctl, u64 *word)
 	acked = urpc_rx_take(&s->rx, word);
 	if (!acked)
 		return true;
-	/* the acknowledgement before the sleep word */
+	/* the acknowledgment before the sleep word */
 	smp_mb();
 	if (urpc_rx_must_wake(&s->rx))
 		urpc_wake_peer(s, true);

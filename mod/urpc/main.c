@@ -36,7 +36,7 @@
 
 #include "internal.h"
 
-DEFINE_MUTEX(urpc_lock);
+DEFINE_MUTEX(urpc_lock);	/* see internal.h */
 
 /*
  * No file is open: no endpoint and no channel of user space.  After sysfs and

@@ -7,7 +7,7 @@
  * lap its reader is in.  The reader acknowledges a quarter of the ring at a
  * time, in a line of its own transmit region.
  *
- * What the peer can write is read once and checked: a bad acknowledgement is
+ * What the peer can write is read once and checked: a bad acknowledgment is
  * URPC_RING_BROKEN and nothing worse, a bad slot is a garbage message.
  *
  * Nothing here fences.  x86 keeps the order of stores, so a control word is
@@ -26,7 +26,9 @@
 #include <linux/types.h>
 #define urpc_load(p)		READ_ONCE(*(p))
 #define urpc_store(p, v)	WRITE_ONCE(*(p), v)
+/* what each one is paired with stands where it is used */
 #define urpc_load_acquire(p)	smp_load_acquire(p)
+/* likewise */
 #define urpc_store_release(p, v) smp_store_release(p, v)
 #define urpc_unlikely(x)	unlikely(x)
 #else
@@ -39,7 +41,7 @@
 #define urpc_unlikely(x)	__builtin_expect(!!(x), 0)
 #endif
 
-/* What urpc_tx_room() says of an acknowledgement that cannot be. */
+/* What urpc_tx_room() says of an acknowledgment that cannot be. */
 #define URPC_RING_BROKEN	(-1)
 
 /**
@@ -68,13 +70,13 @@ struct urpc_tx {
 /**
  * struct urpc_rx - the reader's end of a ring
  * @slot: the ring, in the peer's transmit region
- * @own: control page of the own transmit region, for acknowledgements
+ * @own: control page of the own transmit region, for acknowledgments
  * @peer: control page of the peer's
  * @pos: number of the next message
  * @acked: messages acknowledged so far
  * @mask: slots - 1
  * @shift: log2 of the slots
- * @ack_every: messages an acknowledgement
+ * @ack_every: messages an acknowledgment
  * @woken: the peer's room-sleep word for which it was woken last
  */
 struct urpc_rx {
@@ -171,11 +173,11 @@ static inline __u32 urpc_ctl_len(__u64 ctl)
 /* --- the writer ----------------------------------------------------------- */
 
 /**
- * urpc_tx_room - look at the peer's acknowledgement
+ * urpc_tx_room - look at the peer's acknowledgment
  * @tx: the writer
  *
  * Return: for how many messages there is room, or URPC_RING_BROKEN when the
- * peer acknowledged what was not sent, or took an acknowledgement back.
+ * peer acknowledged what was not sent, or took an acknowledgment back.
  */
 static inline int urpc_tx_room(struct urpc_tx *tx)
 {
@@ -299,7 +301,7 @@ static inline bool urpc_rx_take(struct urpc_rx *rx, __u64 *word)
 	return urpc_rx_next(rx);
 }
 
-/* Likewise for a peer that waits for room; after an acknowledgement. */
+/* Likewise for a peer that waits for room; after an acknowledgment. */
 static inline bool urpc_rx_must_wake(struct urpc_rx *rx)
 {
 	__u32 sleep = urpc_load(&rx->peer->tx_sleep);

@@ -169,6 +169,12 @@ struct urpc_stats {
  * @state: written by the kernel alone, a copy for its side to look at:
  *	URPC_STATE_*
  * @stats: what the library of this side counted
+ * @__pad0: unused, as all of them
+ * @__pad1: unused
+ * @__pad2: unused
+ * @__pad3: unused
+ * @__pad4: unused
+ * @__pad5: unused
  *
  * Fields that different parties write, or that are read at different times,
  * lie 128 bytes apart: two lines that a prefetcher may pair.
@@ -400,7 +406,7 @@ struct urpc_channel_info {
  * @size: sizeof(struct urpc_wait)
  * @flags: URPC_WAIT_ROOM, URPC_WAIT_CAUSAL
  * @pos: number of the message that is waited for; with URPC_WAIT_ROOM: the
- *	peer's acknowledgement as it was last seen, of which another is awaited
+ *	peer's acknowledgment as it was last seen, of which another is awaited
  * @timeout_ns: 0: only look; negative: no limit
  *
  * Sets the sleep word in the own transmit region (with URPC_WAIT_CAUSAL the
