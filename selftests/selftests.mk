@@ -25,6 +25,19 @@ $(addprefix $(O)/tests/,$(NM_TESTS)): $(O)/tests/%: selftests/numamig/%.c \
 		selftests/numamig/nm_test.c $(O)/lib/libnumamig.a -lnuma \
 		-lpthread
 
+# --- urpc ---------------------------------------------------------------------
+URPC_MODULE_TESTS := $(addprefix $(O)/tests/,module_abi module_map module_wake \
+	module_driver)
+
+$(URPC_MODULE_TESTS): $(O)/tests/%: selftests/urpc/%.c \
+		selftests/urpc/module_test.c selftests/urpc/module_test.h \
+		mod/urpc/urpc_ring.h uapi/linux/urpc.h \
+		| $(KSFT)/kselftest_harness.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Imod/urpc -Iselftests/urpc \
+		-Wno-unused-parameter -Wno-sign-compare -o $@ $< \
+		selftests/urpc/module_test.c -lnuma -lpthread
+
 # --- what needs no kernel, under the sanitizers -------------------------------
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
@@ -50,6 +63,6 @@ $(O)/tests/operand_trace: selftests/pure/operand_trace.c $(PURE_SRC) $(PURE_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $< $(PURE_SRC) -lcapstone
 
-tests: $(NM_TEST_BIN) $(PURE_BIN)
+tests: $(NM_TEST_BIN) $(PURE_BIN) $(URPC_MODULE_TESTS)
 
 .PHONY: tests

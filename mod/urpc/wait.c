@@ -189,7 +189,7 @@ static int wait_loop(struct urpc_side *s, const struct urpc_wait *arg,
 			if (is_there(s, room, arg->pos) || peer_gone(s))
 				break;
 		}
-		/* the wake clears the word: the next one is ours */
+		/* the sender has answered that word: the next one is ours */
 		causal = false;
 		ret = sleep_once(end, !ordered);
 		if (ret)
@@ -235,6 +235,10 @@ int urpc_wait_for(struct urpc_side *s, const struct urpc_wait *arg)
  * urpc_wake_peer - URPC_WAKE
  * @s: the side that published something
  * @room: room, not a message
+ *
+ * The peer's sleep word stays: this wake may be late, and the word the next
+ * sleep's already, which a caller of URPC_WAIT_CAUSAL has set before it queues
+ * itself.  Clearing it would lose that one's wake.
  */
 void urpc_wake_peer(struct urpc_side *s, bool room)
 {
@@ -242,8 +246,6 @@ void urpc_wake_peer(struct urpc_side *s, bool room)
 
 	urpc_count(URPC_C_WAKES);
 	trace_wake(s, room);
-	/* whoever sleeps again sets it again, and looks again */
-	WRITE_ONCE(*sleep_word(peer, room), 0);
 	if (peer->driver)
 		urpc_driver_wake(peer->driver);
 	else if (room)

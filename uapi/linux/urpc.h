@@ -433,7 +433,8 @@ struct urpc_wait {
  * @size: sizeof(struct urpc_wake)
  * @flags: URPC_WAKE_ROOM
  *
- * Wakes the peer and clears its sleep word.  Never blocks.
+ * Wakes the peer, whose sleep word stays as it is: a sender that remembers for
+ * which word it woke (struct urpc_tx.woken) does so once a sleep.  Never blocks.
  */
 struct urpc_wake {
 	__u32 size;
