@@ -27,7 +27,7 @@ $(addprefix $(O)/tests/,$(NM_TESTS)): $(O)/tests/%: selftests/numamig/%.c \
 
 # --- urpc ---------------------------------------------------------------------
 URPC_MODULE_TESTS := $(addprefix $(O)/tests/,module_abi module_map module_wake \
-	module_driver)
+	module_driver module_hold)
 
 $(URPC_MODULE_TESTS): $(O)/tests/%: selftests/urpc/%.c \
 		selftests/urpc/module_test.c selftests/urpc/module_test.h \
