@@ -139,10 +139,22 @@ static u32 *sleep_word(const struct urpc_side *s, bool room)
 	return room ? &c->tx_sleep : &c->rx_sleep;
 }
 
-static void set_sleep_word(struct urpc_side *s, bool room)
+static u32 set_sleep_word(struct urpc_side *s, bool room)
 {
-	WRITE_ONCE(*sleep_word(s, room),
-		   atomic_inc_return(&s->sleeps) | URPC_SLEEP_KERNEL);
+	u32 v = atomic_inc_return(&s->sleeps) | URPC_SLEEP_KERNEL;
+
+	WRITE_ONCE(*sleep_word(s, room), v);
+	return v;
+}
+
+/*
+ * A wait is over.  While somebody is registered for poll(2) the word is that
+ * one's as well, and stays; one that has registered since has set another.
+ */
+static void clear_sleep_word(struct urpc_side *s, bool room, u32 v)
+{
+	if (!waitqueue_active(room ? &s->room : &s->message))
+		cmpxchg(sleep_word(s, room), v, 0);
 }
 
 /* --- wait ------------------------------------------------------------------ */
@@ -175,6 +187,7 @@ static int wait_loop(struct urpc_side *s, const struct urpc_wait *arg,
 	bool room = arg->flags & URPC_WAIT_ROOM;
 	bool causal = arg->flags & URPC_WAIT_CAUSAL, ordered = true;
 	wait_queue_head_t *wq = room ? &s->room : &s->message;
+	u32 v = READ_ONCE(*sleep_word(s, room));
 	DEFINE_WAIT(wait);
 	int ret = 0;
 
@@ -183,20 +196,23 @@ static int wait_loop(struct urpc_side *s, const struct urpc_wait *arg,
 		/* after a wake it mostly is, and needs no barrier to be seen */
 		if (is_there(s, room, arg->pos) || peer_gone(s))
 			break;
+		/* a late wake of the caller's word; there is no other for it */
+		if (causal && !READ_ONCE(*sleep_word(s, room)))
+			causal = false;
 		if (!causal) {
-			set_sleep_word(s, room);
+			v = set_sleep_word(s, room);
 			ordered = urpc_barrier(s);
 			if (is_there(s, room, arg->pos) || peer_gone(s))
 				break;
 		}
-		/* the sender has answered that word: the next one is ours */
+		/* one word, one wake: the next sleep needs another */
 		causal = false;
 		ret = sleep_once(end, !ordered);
 		if (ret)
 			break;
 	}
 	finish_wait(wq, &wait);
-	WRITE_ONCE(*sleep_word(s, room), 0);
+	clear_sleep_word(s, room, v);
 	/* gone for good, but what it sent before may be there */
 	if (is_there(s, room, arg->pos) || peer_gone(s))
 		return 0;
@@ -215,7 +231,9 @@ int urpc_wait_for(struct urpc_side *s, const struct urpc_wait *arg)
 	int ret;
 
 	if (is_there(s, room, arg->pos)) {
-		WRITE_ONCE(*sleep_word(s, room), 0);
+		if (arg->flags & URPC_WAIT_CAUSAL)
+			clear_sleep_word(s, room,
+					 READ_ONCE(*sleep_word(s, room)));
 		return 0;
 	}
 	if (!arg->timeout_ns)
@@ -236,9 +254,10 @@ int urpc_wait_for(struct urpc_side *s, const struct urpc_wait *arg)
  * @s: the side that published something
  * @room: room, not a message
  *
- * The peer's sleep word stays: this wake may be late, and the word the next
- * sleep's already, which a caller of URPC_WAIT_CAUSAL has set before it queues
- * itself.  Clearing it would lose that one's wake.
+ * This wake may be late, and the word the next sleep's already, for which the
+ * sender will not wake again.  So the word is cleared before the queue is
+ * woken: who has set it and not queued itself yet finds it gone, who has queued
+ * itself is woken.
  */
 void urpc_wake_peer(struct urpc_side *s, bool room)
 {
@@ -246,6 +265,7 @@ void urpc_wake_peer(struct urpc_side *s, bool room)
 
 	urpc_count(URPC_C_WAKES);
 	trace_wake(s, room);
+	WRITE_ONCE(*sleep_word(peer, room), 0);
 	if (peer->driver)
 		urpc_driver_wake(peer->driver);
 	else if (room)
@@ -296,7 +316,8 @@ static __poll_t ready_events(const struct urpc_side *s)
  *
  * Level-triggered on the cursor and the send position that the side keeps in
  * its control page.  A sleep word that is set here stays set until the peer
- * wakes; each one costs the peer one wake, however stale.
+ * wakes.  An edge-triggered waiter does not come back before that, whatever it
+ * finds now, so for it the word is set each time.
  */
 __poll_t urpc_side_poll(struct file *file, struct urpc_side *s,
 			poll_table *pt)
@@ -306,7 +327,7 @@ __poll_t urpc_side_poll(struct file *file, struct urpc_side *s,
 	poll_wait(file, &s->message, pt);
 	poll_wait(file, &s->room, pt);
 	ready = ready_events(s);
-	if (ready & (want | EPOLLHUP))
+	if ((ready & (want | EPOLLHUP)) && !(want & EPOLLET))
 		return ready;
 	if (want & EPOLLIN)
 		set_sleep_word(s, false);

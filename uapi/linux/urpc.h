@@ -412,7 +412,7 @@ struct urpc_channel_info {
  * Sets the sleep word in the own transmit region (with URPC_WAIT_CAUSAL the
  * caller has), makes every CPU that may run the peer pass a full barrier (not
  * with URPC_WAIT_CAUSAL), looks once more, and sleeps.  The sleep word is 0 when
- * it returns.  Returns 0 when what is waited for is there, or when the peer is
+ * it returns, unless somebody is registered for poll(2).  Returns 0 when what is waited for is there, or when the peer is
  * gone and it will never be: @state of the own control page tells.  Fails with
  * ETIMEDOUT or EINTR.
  */
@@ -433,8 +433,7 @@ struct urpc_wait {
  * @size: sizeof(struct urpc_wake)
  * @flags: URPC_WAKE_ROOM
  *
- * Wakes the peer, whose sleep word stays as it is: a sender that remembers for
- * which word it woke (struct urpc_tx.woken) does so once a sleep.  Never blocks.
+ * Clears the peer's sleep word and wakes the peer.  Never blocks.
  */
 struct urpc_wake {
 	__u32 size;
