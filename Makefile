@@ -113,7 +113,7 @@ install-tools: tools man
 	ln -sf libnumamig.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libnumamig.so.0
 	ln -sf libnumamig.so.0 $(DESTDIR)$(LIBDIR)/libnumamig.so
 	install -m 644 $(O)/lib/libnumamig.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
-	install -m 644 tools/lib/numamig.h $(DESTDIR)$(INCDIR)/
+	install -m 644 tools/lib/numamig/numamig.h $(DESTDIR)$(INCDIR)/
 	install -m 644 uapi/linux/numamig.h $(DESTDIR)$(INCDIR)/linux/
 	install -m 644 $(O)/man/*.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 644 $(O)/man/*.3 $(DESTDIR)$(MANDIR)/man3/
