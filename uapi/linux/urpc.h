@@ -114,11 +114,19 @@ struct urpc_slot {
  * @URPC_KIND_BULK: the first slot of a message of several; its length field
  *	says how many bytes, 56 a slot, follow in this slot and the next ones
  * @URPC_KIND_MORE: a later slot of such a message
+ * @URPC_KIND_CALL: a request; at the shared level in the call line
+ * @URPC_KIND_REPLY: the reply to it
+ * @URPC_KIND_TAKEN: shared level: no message, but the mark of a reader that
+ *	gives the slot back without an acknowledgement; it leaves the epoch
+ *	bit, so the slot is not full in the next lap
  */
 enum urpc_kind {
 	URPC_KIND_MESSAGE,
 	URPC_KIND_BULK,
 	URPC_KIND_MORE,
+	URPC_KIND_CALL,
+	URPC_KIND_REPLY,
+	URPC_KIND_TAKEN,
 };
 
 /**
@@ -391,11 +399,16 @@ struct urpc_channel_info {
  * it waits for: the answer follows the word by causality, no barrier is needed.
  */
 #define URPC_WAIT_CAUSAL	(1u << 1)
+/*
+ * Shared level: what is waited for is not in a ring.  Wait until the kind of
+ * the call line, @rpc in the control page of the side that connected, is @pos.
+ */
+#define URPC_WAIT_CALL		(1u << 2)
 
 /**
  * struct urpc_wait - ioctl(URPC_WAIT)
  * @size: sizeof(struct urpc_wait)
- * @flags: URPC_WAIT_ROOM, URPC_WAIT_CAUSAL
+ * @flags: URPC_WAIT_ROOM, URPC_WAIT_CAUSAL, URPC_WAIT_CALL
  * @pos: the message that is waited for; with URPC_WAIT_ROOM: wait until the
  *	peer has acknowledged more than @pos messages
  * @timeout_ns: 0: only look; negative: no limit
