@@ -231,6 +231,7 @@ struct urpc_caller {
  * @peer_fd: the peer's
  * @peer_node: where the peer receives, -1 if unknown
  * @bounded: no barrier can be had: sleep in short slices
+ * @slice_ns: how long a sleep lasts before it looks at the socket
  * @lock: reading the socket
  * @announced: the peer's wake word before the sleep word was set
  * @epoll: for poll(2), -1 before it is asked for
@@ -242,6 +243,7 @@ struct memfd_side {
 	int peer_fd;
 	int peer_node;
 	bool bounded;
+	int64_t slice_ns;
 	pthread_mutex_t lock;
 	uint32_t announced;
 	int epoll;

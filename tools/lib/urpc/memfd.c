@@ -19,6 +19,7 @@ void ul_memfd_assemble(struct urpc_channel *c, const struct memfd_parts *m)
 	side->peer_fd = m->peer_fd;
 	side->peer_node = m->peer_node;
 	side->bounded = m->bounded;
+	side->slice_ns = ul_memfd_slice();
 	side->epoll = -1;
 	side->event = -1;
 	side->timer = -1;

@@ -64,6 +64,7 @@ int ul_memfd_accept(struct urpc_endpoint *e, const struct urpc_channel_attr *att
 
 int ul_memfd_register(void) URPC_HIDDEN;
 bool ul_memfd_barrier(void) URPC_HIDDEN;
+int64_t ul_memfd_slice(void) URPC_HIDDEN;
 int ul_memfd_wait(struct urpc_channel *c, uint32_t flags, uint64_t pos,
 	       int64_t timeout_ns) URPC_HIDDEN;
 void ul_memfd_announce(struct urpc_channel *c) URPC_HIDDEN;

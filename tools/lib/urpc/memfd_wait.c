@@ -30,7 +30,7 @@
 #include "memfd.h"
 
 #define SLICE_MS	100
-#define SLICE_BOUNDED_MS 1
+#define SLICE_BOUNDED_NS (1000000ll)
 
 /* --- the barrier ------------------------------------------------------------------ */
 
@@ -121,19 +121,19 @@ static uint32_t set_sleep_word(struct sleep *s)
 }
 
 /* A test that is after lost wake-ups does not want them to be made good. */
-static int64_t slice_of(const struct urpc_channel *c)
+int64_t ul_memfd_slice(void)
 {
 	const char *given = secure_getenv("URPC_SLICE_MS");
 
-	if (urpc_load(&c->priv->memfd.bounded))
-		return SLICE_BOUNDED_MS * 1000000ll;
 	return (given ? atoll(given) : SLICE_MS) * 1000000ll;
 }
 
 /* One sleep under one sleep word.  True: it may be worth another. */
 static bool sleep_once(struct urpc_channel *c, struct sleep *s, uint32_t w)
 {
-	int64_t slice = slice_of(c), left;
+	int64_t slice = urpc_load(&c->priv->memfd.bounded) ?
+			SLICE_BOUNDED_NS : c->priv->memfd.slice_ns;
+	int64_t left;
 
 	for (;;) {
 		if (ul_is_there(c, s->flags, s->pos))
