@@ -57,6 +57,22 @@ static unsigned int get_run(const struct urpc_rx *rx, struct urpc_message *m,
 
 /* --- sending ------------------------------------------------------------------- */
 
+/* What this side knows of is enough, or it asks; with marks, for a part. */
+static unsigned int room_for(struct urpc_channel *c, unsigned int count)
+{
+	struct urpc_tx *tx = &c->tx;
+	unsigned int n = count < c->priv->slots ? count : c->priv->slots;
+	uint64_t room = tx->limit - tx->pos;
+
+	if (room < count && !c->tx_marks)
+		ul_room(c, 1);
+	for (; room < count && c->tx_marks && n; n /= 2)
+		if (ul_room(c, n))
+			break;
+	room = tx->limit - tx->pos;
+	return room < count ? (unsigned int)room : count;
+}
+
 /*
  * The peer is woken, if it sleeps, when all are there.  The test runs ahead of
  * the stores as it does for a single message.
@@ -66,7 +82,6 @@ int urpc_try_send_batch(struct urpc_channel *channel,
 			unsigned int count)
 {
 	struct urpc_tx *tx = &channel->tx;
-	uint64_t room;
 	int ret;
 
 	if (!count)
@@ -76,9 +91,7 @@ int urpc_try_send_batch(struct urpc_channel *channel,
 		if (ret)
 			return ret;
 	}
-	room = tx->limit - tx->pos;
-	if (count > room)
-		count = (unsigned int)room;
+	count = room_for(channel, count);
 	put_run(tx, messages, count);
 	if (urpc_tx_must_wake(tx))
 		__urpc_wake_receiver(channel);

@@ -181,6 +181,7 @@ static ssize_t go_on(struct urpc_channel *c, __u64 ctl, void *data,
 	if (ul_kind_of(ctl) != URPC_KIND_MORE) {
 		/* the peer gave it up; this is the next message */
 		ul_count_up(&r->more, slots_of(r->bulk_got));
+		ul_count_up(&r->less, r->bulk_got);
 		r->bulk_bytes = 0;
 		return -EBADMSG;
 	}

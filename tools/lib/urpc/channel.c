@@ -285,6 +285,7 @@ int __urpc_odd(struct urpc_channel *c, __u64 ctl)
 	}
 	/* a slot of a bulk message that was given up is no message */
 	ul_count_up(&c->priv->rx.more, 1);
+	ul_count_up(&c->priv->rx.less, URPC_SLOT_BYTES);
 	__urpc_taken(c, ctl);
 	return -EBADMSG;
 }

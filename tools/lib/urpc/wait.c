@@ -81,7 +81,7 @@ static bool look_for(struct urpc_channel *c, uint32_t flags, uint64_t pos,
 		mask = URPC_CTL_EPOCH;
 		want = urpc_epoch(c->rx.pos, c->rx.shift);
 	}
-	for (; n; n--) {
+	for (; n; n--, c->rx_idle++) {
 		if (ctl ? (ul_look_at(ctl, mode) & mask) == want :
 			  ul_is_there(c, flags, pos))
 			return true;
