@@ -237,16 +237,20 @@ static int pair_over(struct urpc_endpoint *e,
 		     const struct urpc_channel_attr *attr,
 		     struct urpc_channel *channels[2])
 {
-	struct acceptor a = { .e = e, .attr = attr };
 	struct urpc_channel_attr full;
+	struct acceptor a = { .e = e, .attr = &full };
 	pthread_t thread;
 	int ret;
 
 	ret = ul_channel_attr(attr, &full);
 	if (!ret && !urpc_slots_valid(full.slots))
 		ret = -EINVAL;
-	if (!ret)
-		ret = start_acceptor(&a, &thread);
+	if (ret)
+		return ret;
+	/* now, and not in both threads at once */
+	if (!full.poll_ns && !full.wake_cost_ns)
+		full.wake_cost_ns = ul_wake_cost_of(e->ops);
+	ret = start_acceptor(&a, &thread);
 	if (ret)
 		return ret;
 	ret = connect_from(e, e->name, &full, -1, &channels[0]);

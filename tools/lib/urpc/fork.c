@@ -111,12 +111,12 @@ void ul_fork_add_endpoint(struct urpc_endpoint *e)
 /* Take it out of its list; it may never have been in one. */
 void ul_fork_forget(struct urpc_link *l)
 {
-	if (!l->prev)
-		return;
 	pthread_mutex_lock(&lock);
-	*l->prev = l->next;
-	if (l->next)
-		l->next->prev = l->prev;
-	l->prev = NULL;
+	if (l->prev) {
+		*l->prev = l->next;
+		if (l->next)
+			l->next->prev = l->prev;
+		l->prev = NULL;
+	}
 	pthread_mutex_unlock(&lock);
 }
