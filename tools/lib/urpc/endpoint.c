@@ -198,7 +198,7 @@ struct acceptor {
 	struct urpc_endpoint *e;
 	const struct urpc_channel_attr *attr;
 	struct urpc_channel *c;
-	bool stop;	/* the other end failed */
+	bool stop;	/* the other end is done: now or never */
 	int ret;
 };
 
@@ -208,15 +208,19 @@ struct acceptor {
 static void *accept_own(void *arg)
 {
 	struct acceptor *a = arg;
+	bool last;
 
 	do {
+		last = urpc_load_acquire(&a->stop);
 		a->ret = urpc_accept(a->e, a->attr, ACCEPT_SLICE_NS, &a->c);
 		if (!a->ret && a->c->priv->who_known &&
 		    a->c->priv->who.pid != getpid()) {
 			urpc_close(a->c);
 			a->ret = -ETIMEDOUT;
 		}
-	} while (a->ret == -ETIMEDOUT && !urpc_load(&a->stop));
+	} while (a->ret == -ETIMEDOUT && !last);
+	/* nobody accepts any more: the other end is told */
+	urpc_endpoint_close(a->e);
 	return NULL;
 }
 
@@ -233,57 +237,70 @@ static int start_acceptor(struct acceptor *a, pthread_t *thread)
 	return ret;
 }
 
-static int pair_over(struct urpc_endpoint *e,
+/* Endpoint @e accepts in another thread, which closes it. */
+static int pair_over(struct urpc_endpoint *e, struct urpc_endpoint *from,
 		     const struct urpc_channel_attr *attr,
 		     struct urpc_channel *channels[2])
 {
-	struct urpc_channel_attr full;
-	struct acceptor a = { .e = e, .attr = &full };
+	struct acceptor a = { .e = e, .attr = attr };
+	char name[URPC_NAME_MAX];
 	pthread_t thread;
 	int ret;
 
-	ret = ul_channel_attr(attr, &full);
-	if (!ret && !urpc_slots_valid(full.slots))
-		ret = -EINVAL;
-	if (ret)
-		return ret;
-	/* now, and not in both threads at once */
-	if (!full.poll_ns && !full.wake_cost_ns)
-		full.wake_cost_ns = ul_wake_cost_of(e->ops);
+	strcpy(name, e->name);
 	ret = start_acceptor(&a, &thread);
-	if (ret)
+	if (ret) {
+		urpc_endpoint_close(e);
 		return ret;
-	ret = connect_from(e, e->name, &full, -1, &channels[0]);
-	if (ret)
-		urpc_store(&a.stop, true);
+	}
+	ret = connect_from(from, name, attr, -1, &channels[0]);
+	urpc_store_release(&a.stop, true);
 	pthread_join(thread, NULL);
 	if (ret && !a.ret)
 		urpc_close(a.c);
 	if (!ret && a.ret)
 		urpc_close(channels[0]);
 	channels[1] = a.c;
-	return ret ? ret : a.ret;
+	/* the time-out of this end says nothing when the other one failed */
+	return a.ret && !(ret && a.ret == -ETIMEDOUT) ? a.ret : ret;
+}
+
+static int pair_endpoint(const struct urpc_backend_ops *ops,
+			 struct urpc_endpoint **e)
+{
+	static uint32_t last;
+	struct urpc_endpoint_attr attr = { .mode = 0200 };
+	char name[URPC_NAME_MAX];
+
+	snprintf(name, sizeof(name), "pair/%d/%u/%llx", getpid(),
+		 __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED),
+		 (unsigned long long)ul_now());
+	attr.name = name;
+	return open_with(ops, &attr, e);
 }
 
 int ul_channel_pair(const struct urpc_backend_ops *ops,
 		    const struct urpc_channel_attr *attr,
 		    struct urpc_channel *channels[2])
 {
-	static uint32_t last;
-	struct urpc_endpoint_attr ea = { .mode = 0200 };
-	struct urpc_endpoint *e;
-	char name[URPC_NAME_MAX];
-	int ret;
+	struct urpc_endpoint *from, *to;
+	struct urpc_channel_attr full;
+	int ret = ul_channel_attr(attr, &full);
 
-	snprintf(name, sizeof(name), "pair/%d/%u/%llx", getpid(),
-		 __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED),
-		 (unsigned long long)ul_now());
-	ea.name = name;
-	ret = open_with(ops, &ea, &e);
+	if (!ret && !urpc_slots_valid(full.slots))
+		ret = -EINVAL;
 	if (ret)
 		return ret;
-	ret = pair_over(e, attr, channels);
-	urpc_endpoint_close(e);
+	/* now, and not in both threads at once */
+	if (!full.poll_ns && !full.wake_cost_ns)
+		full.wake_cost_ns = ul_wake_cost_of(ops);
+	ret = open_with(ops, &no_endpoint_attr, &from);
+	if (ret)
+		return ret;
+	ret = pair_endpoint(ops, &to);
+	if (!ret)
+		ret = pair_over(to, from, &full, channels);
+	urpc_endpoint_close(from);
 	return ret;
 }
 

@@ -225,25 +225,19 @@ void ul_memfd_endpoint_close(struct urpc_endpoint *e)
 
 /* --- accept ------------------------------------------------------------------------- */
 
-static void take_connection(struct urpc_endpoint *e)
+static int add_pending(struct urpc_endpoint *e, int sock)
 {
-	struct memfd_pending *p;
+	struct memfd_pending *p = calloc(1, sizeof(*p));
 	unsigned int i;
-	int sock;
+	int ret;
 
-	sock = accept4(e->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (sock < 0)
-		return;
-	for (i = 0; i < URPC_PENDING_MAX && e->pending[i]; i++)
-		;
-	p = calloc(1, sizeof(*p));
-	if (!p) {
-		close(sock);
-		return;
-	}
+	if (!p)
+		return -ENOMEM;
 	p->sock = sock;
 	p->own_fd = -1;
-	/* all of them silent: whoever came first made room for long enough */
+	for (i = 0; i < URPC_PENDING_MAX && e->pending[i]; i++)
+		;
+	/* all of them silent: whoever came first had long enough */
 	if (i == URPC_PENDING_MAX) {
 		drop(e, e->pending[0]);
 		memmove(&e->pending[0], &e->pending[1],
@@ -251,8 +245,29 @@ static void take_connection(struct urpc_endpoint *e)
 		i = URPC_PENDING_MAX - 1;
 	}
 	e->pending[i] = p;
-	if (peer_cred(sock, &p->cred) || watch(e->fd, sock, p))
+	ret = peer_cred(sock, &p->cred);
+	if (!ret)
+		ret = watch(e->fd, sock, p);
+	if (ret) {
+		p->sock = -1;
 		drop(e, p);
+	}
+	return ret;
+}
+
+/* Somebody who changed his mind is no failure; no descriptors are one. */
+static int take_connection(struct urpc_endpoint *e)
+{
+	int sock = accept4(e->listener, NULL, NULL,
+			   SOCK_CLOEXEC | SOCK_NONBLOCK), ret;
+
+	if (sock < 0)
+		return errno == EMFILE || errno == ENFILE ||
+		       errno == ENOMEM || errno == ENOBUFS ? -errno : 0;
+	ret = add_pending(e, sock);
+	if (ret)
+		close(sock);
+	return ret;
 }
 
 static bool may_connect(const struct urpc_endpoint *e, const struct ucred *who)
@@ -380,6 +395,18 @@ static int step(struct urpc_endpoint *e, struct memfd_pending *p,
 	return ret;
 }
 
+/* Something came: @p has it, or it is a new connection. */
+static int serve(struct urpc_endpoint *e, struct memfd_pending *p,
+		 const struct urpc_channel_attr *attr, struct urpc_channel *c)
+{
+	int ret;
+
+	if (!p)
+		return take_connection(e);
+	ret = step(e, p, attr, c);
+	return ret > 0 ? ret : 0;
+}
+
 int ul_memfd_accept(struct urpc_endpoint *e,
 		    const struct urpc_channel_attr *attr, int64_t timeout_ns,
 		    struct urpc_channel *c)
@@ -395,12 +422,13 @@ int ul_memfd_accept(struct urpc_endpoint *e,
 				 ul_poll_timeout(ul_time_left(deadline)));
 		if (ret < 0 && errno != EINTR)
 			return -errno;
-		if (ret > 0 && !ev.data.ptr)
-			take_connection(e);
-		else if (ret > 0 && step(e, ev.data.ptr, attr, c) > 0)
-			return 0;
-		if (ret <= 0 && !ul_time_left(deadline))
+		if (ret > 0) {
+			ret = serve(e, ev.data.ptr, attr, c);
+			if (ret)
+				return ret > 0 ? 0 : ret;
+		} else if (!ul_time_left(deadline)) {
 			break;
+		}
 	}
 	return timeout_ns ? -ETIMEDOUT : -EAGAIN;
 }

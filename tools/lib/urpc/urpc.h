@@ -308,6 +308,14 @@ int __urpc_odd(struct urpc_channel *c, __u64 ctl);
 void __urpc_wake_receiver(struct urpc_channel *c);
 void __urpc_acked(struct urpc_channel *c);
 
+/* For compilers: what these return is an error. */
+static inline int __urpc_error(int ret)
+{
+	if (!ret)
+		__builtin_unreachable();
+	return ret;
+}
+
 static inline void urpc_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -424,7 +432,7 @@ static inline int urpc_send(struct urpc_channel *c, uint32_t tag,
 static inline int __urpc_nothing(struct urpc_channel *c)
 {
 	if (urpc_unlikely(c->rx_gone || !(++c->rx_idle % URPC_IDLE_LOOKS)))
-		return __urpc_empty(c);
+		return __urpc_error(__urpc_empty(c));
 	return -EAGAIN;
 }
 
@@ -485,7 +493,7 @@ static inline int urpc_try_peek(struct urpc_channel *c,
 	if (!urpc_rx_full(&c->rx, &ctl))
 		return __urpc_nothing(c);
 	if (urpc_unlikely(__urpc_is_odd(ctl)))
-		return __urpc_odd(c, ctl);
+		return __urpc_error(__urpc_odd(c, ctl));
 	*slot = urpc_rx_slot(&c->rx);
 	if (tag)
 		*tag = urpc_ctl_tag(ctl);
@@ -511,7 +519,7 @@ static inline int urpc_peek_timed(struct urpc_channel *c,
 		}
 	}
 	if (urpc_unlikely(__urpc_is_odd(ctl)))
-		return __urpc_odd(c, ctl);
+		return __urpc_error(__urpc_odd(c, ctl));
 	*slot = urpc_rx_slot(&c->rx);
 	if (tag)
 		*tag = urpc_ctl_tag(ctl);
