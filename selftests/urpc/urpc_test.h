@@ -18,6 +18,16 @@
 #define BOUND_NS	(20 * 1000000000ll)
 #define MS		1000000ll
 
+/*
+ * Under ThreadSanitizer both ends in one process share a mapping, so a side
+ * cannot move there: a region would have to be in two places.
+ */
+#ifdef __SANITIZE_THREAD__
+#define UNDER_TSAN	1
+#else
+#define UNDER_TSAN	0
+#endif
+
 /* Die loudly: a test cannot go on without this. */
 void must(bool ok, const char *what);
 

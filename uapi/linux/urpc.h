@@ -175,7 +175,7 @@ struct urpc_stats {
  *	hands its channel on
  * @rpc: shared level: the line of the call slot (of the connecting side)
  * @state: written by the kernel alone, a copy for its side to look at:
- *	URPC_STATE_*
+ *	URPC_STATE_*; without the module, the library's
  * @stats: what the library of this side counted
  *
  * Fields that different parties write, or that are read at different times,

@@ -59,6 +59,8 @@ static void close_side(struct urpc_channel *c)
 	struct urpc_private *p = c->priv;
 
 	/* first the end, then the call to look at it */
+	if (!p->passed)
+		urpc_store_release(&ul_own(c)->state, MEMFD_STATE_CLOSED);
 	in_child(c);
 	if (!p->passed)
 		ul_memfd_wake_all(p->own);

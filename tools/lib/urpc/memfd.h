@@ -35,6 +35,18 @@ struct memfd_parts {
 	bool bounded;
 };
 
+/*
+ * urpc_control.state of this back end is written by its own side, for the
+ * peer: it has closed.  A peer that sleeps may have looked at the socket just
+ * before.
+ */
+#define MEMFD_STATE_CLOSED	(1u << 31)
+
+static inline bool ul_memfd_closed(const struct urpc_channel *c)
+{
+	return urpc_load_acquire(&ul_peer(c)->state) & MEMFD_STATE_CLOSED;
+}
+
 /* --- memfd.c ------------------------------------------------------------------ */
 
 void ul_memfd_assemble(struct urpc_channel *c, const struct memfd_parts *m)

@@ -83,11 +83,13 @@ static void signal_event(const struct urpc_channel *c)
 		return;
 }
 
-/* Is the peer gone?  A system call, until it is. */
+/* Is the peer gone?  A system call, until it is known. */
 bool ul_memfd_look(struct urpc_channel *c)
 {
 	struct memfd_side *m = &c->priv->memfd;
 
+	if (ul_memfd_closed(c))
+		urpc_store_release(&c->priv->gone, true);
 	if (ul_is_gone(c) || pthread_mutex_trylock(&m->lock))
 		return ul_is_gone(c);
 	/* the byte was for the thread that polls: pass it on */

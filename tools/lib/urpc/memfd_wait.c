@@ -136,7 +136,8 @@ static bool sleep_once(struct urpc_channel *c, struct sleep *s, uint32_t w)
 	int64_t left;
 
 	for (;;) {
-		if (ul_is_there(c, s->flags, s->pos))
+		/* an end that came before the wake word was read wakes nobody */
+		if (ul_is_there(c, s->flags, s->pos) || ul_memfd_closed(c))
 			return false;
 		left = ul_time_left(s->deadline);
 		if (!left)
