@@ -161,6 +161,29 @@ TEST_F(bulk, too_large_for_the_buffer_is_kept)
 	EXPECT_EQ(0xee, self->in[300]);
 }
 
+/* One that nobody wants is dropped, with all its slots. */
+TEST_F(bulk, skipped)
+{
+	uint64_t w[URPC_SLOT_WORDS];
+	struct urpc_stats s;
+	uint32_t tag = 0;
+
+	EXPECT_EQ(-EAGAIN, urpc_skip(self->c[1]));
+	ASSERT_EQ(0, urpc_send_bulk(self->c[0], 0, self->out, 100, 0));
+	fill_message(w, 8);
+	ASSERT_EQ(0, urpc_try_send(self->c[0], 8, w));
+	ASSERT_EQ(0, urpc_try_send(self->c[0], 9, w));
+	EXPECT_EQ(-EMSGSIZE, urpc_try_recv(self->c[1], NULL, w));
+	EXPECT_EQ(0, urpc_skip(self->c[1]));
+	EXPECT_EQ(-EBADMSG, urpc_try_recv(self->c[1], &tag, w));
+	EXPECT_EQ(0, urpc_skip(self->c[1]));
+	EXPECT_EQ(0, urpc_try_recv(self->c[1], &tag, w));
+	EXPECT_EQ(9, tag);
+	ASSERT_EQ(0, urpc_get_stats(self->c[1], &s));
+	EXPECT_EQ(1, s.received);
+	EXPECT_EQ(56, s.bytes_received);
+}
+
 /* A batch ends before a bulk message. */
 TEST_F(bulk, between_plain_messages)
 {

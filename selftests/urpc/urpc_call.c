@@ -114,7 +114,7 @@ TEST_F(call, many)
 /* A reply that comes just when the caller goes to sleep wakes it. */
 TEST_F(call, slow_callee)
 {
-	double end = seconds_now() + test_seconds(0.5);
+	double end = seconds_now() + test_seconds(0.2);
 	uint64_t w[URPC_SLOT_WORDS], seed = 7;
 	uint32_t i = 5000, tag;
 

@@ -197,7 +197,7 @@ static void *fork_a_lot(void *arg)
 /* Forks in the middle of set-up, use and tear-down. */
 TEST_F(process, fork_beside_everything)
 {
-	double end = seconds_now() + test_seconds(0.5);
+	double end = seconds_now() + test_seconds(0.3);
 	uint64_t w[URPC_SLOT_WORDS] = { 0 };
 	struct urpc_channel *c[2];
 	bool stop = false;
@@ -233,7 +233,7 @@ static int send_for_ever(struct urpc_channel *c, void *arg)
 
 TEST_F(process, sender_is_killed)
 {
-	double end = seconds_now() + test_seconds(1);
+	double end = seconds_now() + test_seconds(0.5);
 	uint64_t *sent, w[URPC_SLOT_WORDS], n, total = 0, seed = 99;
 	struct urpc_channel *c;
 	unsigned int rounds = 0;
@@ -281,7 +281,7 @@ static int recv_for_ever(struct urpc_channel *c, void *arg)
 
 TEST_F(process, receiver_is_killed)
 {
-	double end = seconds_now() + test_seconds(1);
+	double end = seconds_now() + test_seconds(0.5);
 	uint64_t *got, w[URPC_SLOT_WORDS], n, seed = 98;
 	struct urpc_channel *c;
 	unsigned int rounds = 0;

@@ -172,6 +172,17 @@ static ssize_t begin(struct urpc_channel *c, __u64 ctl, void *data,
 	return 0;
 }
 
+/* What there is of it counts for nothing. */
+static void give_up(struct urpc_receiver *r)
+{
+	if (!r->bulk_bytes)
+		return;
+	ul_count_up(&r->more, slots_of(r->bulk_got));
+	ul_count_up(&r->less, r->bulk_got);
+	r->bulk_bytes = 0;
+	r->bulk_got = 0;
+}
+
 /* The next slot of a message whose first one was taken. */
 static ssize_t go_on(struct urpc_channel *c, __u64 ctl, void *data,
 		     size_t size)
@@ -180,9 +191,7 @@ static ssize_t go_on(struct urpc_channel *c, __u64 ctl, void *data,
 
 	if (ul_kind_of(ctl) != URPC_KIND_MORE) {
 		/* the peer gave it up; this is the next message */
-		ul_count_up(&r->more, slots_of(r->bulk_got));
-		ul_count_up(&r->less, r->bulk_got);
-		r->bulk_bytes = 0;
+		give_up(r);
 		return -EBADMSG;
 	}
 	/* not the buffer that the message was begun with */
@@ -224,4 +233,15 @@ ssize_t urpc_recv_bulk(struct urpc_channel *channel, uint32_t *tag,
 			return ret;
 	} while (r->bulk_got < r->bulk_bytes);
 	return end(r, tag);
+}
+
+int urpc_skip(struct urpc_channel *channel)
+{
+	__u64 ctl;
+
+	if (!urpc_rx_full(&channel->rx, &ctl))
+		return __urpc_nothing(channel);
+	give_up(&channel->priv->rx);
+	ul_drop(channel, ctl);
+	return 0;
 }

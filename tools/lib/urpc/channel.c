@@ -269,6 +269,14 @@ int __urpc_empty(struct urpc_channel *c)
 	return urpc_rx_full(&c->rx, &ctl) ? -EAGAIN : -EPIPE;
 }
 
+/* Take a slot that counts for nothing. */
+void ul_drop(struct urpc_channel *c, __u64 ctl)
+{
+	ul_count_up(&c->priv->rx.more, 1);
+	ul_count_up(&c->priv->rx.less, URPC_SLOT_BYTES);
+	__urpc_taken(c, ctl);
+}
+
 /* No plain message: what is for another function stays, garbage goes. */
 int __urpc_odd(struct urpc_channel *c, __u64 ctl)
 {
@@ -284,9 +292,7 @@ int __urpc_odd(struct urpc_channel *c, __u64 ctl)
 		break;
 	}
 	/* a slot of a bulk message that was given up is no message */
-	ul_count_up(&c->priv->rx.more, 1);
-	ul_count_up(&c->priv->rx.less, URPC_SLOT_BYTES);
-	__urpc_taken(c, ctl);
+	ul_drop(c, ctl);
 	return -EBADMSG;
 }
 

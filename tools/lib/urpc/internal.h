@@ -386,6 +386,7 @@ void ul_channel_settle(struct urpc_channel *c) URPC_HIDDEN;
 int ul_channel_start(struct urpc_channel *c, const struct urpc_channel_attr *attr)
 	URPC_HIDDEN;
 
+void ul_drop(struct urpc_channel *c, __u64 ctl) URPC_HIDDEN;
 int ul_room(struct urpc_channel *c, uint32_t slots) URPC_HIDDEN;
 bool ul_is_marked(const struct urpc_tx *tx, uint64_t pos) URPC_HIDDEN;
 

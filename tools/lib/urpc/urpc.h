@@ -583,6 +583,15 @@ static inline int urpc_recv(struct urpc_channel *c, uint32_t *tag,
 	return urpc_recv_timed(c, tag, word, -1);
 }
 
+/**
+ * urpc_skip - drop the next message unread
+ * @channel: channel
+ *
+ * Of a bulk message the first slot; the functions that receive drop the others
+ * with -EBADMSG.  Return: 0; -EAGAIN; -EPIPE.
+ */
+int urpc_skip(struct urpc_channel *channel);
+
 /* --- many messages at once -------------------------------------------------- */
 
 /**
