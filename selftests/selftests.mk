@@ -52,7 +52,8 @@ $(O)/tests/operand_trace: selftests/pure/operand_trace.c $(PURE_SRC) $(PURE_HDR)
 
 # --- liburpc: as it is, and under the sanitizers --------------------------------
 # asan-urpc_X and tsan-urpc_X are urpc_X with the library built likewise.
-URPC_TESTS := message bulk call channel poll marshal sleep process
+URPC_TESTS := message bulk call channel poll marshal sleep process hostile \
+	memfd
 URPC_ASAN := $(URPC_TESTS)
 URPC_TSAN := $(URPC_TESTS)
 URPC_TEST_BIN := $(addprefix $(O)/tests/urpc_,$(URPC_TESTS)) \

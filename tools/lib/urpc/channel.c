@@ -159,7 +159,8 @@ uint64_t urpc_unacked(const struct urpc_channel *channel)
 {
 	uint64_t n = channel->tx.pos - urpc_load_acquire(&channel->tx.peer->ack);
 	/* with marks in the slots, acknowledgements lag by a quarter ring */
-	uint64_t most = channel->priv->slots + channel->rx.ack_every;
+	uint64_t most = channel->priv->slots +
+			(channel->tx_marks ? channel->rx.ack_every : 0);
 
 	return n > most ? most : n;
 }
