@@ -63,6 +63,52 @@ $(O)/tests/operand_trace: selftests/pure/operand_trace.c $(PURE_SRC) $(PURE_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $< $(PURE_SRC) -lcapstone
 
-tests: $(NM_TEST_BIN) $(PURE_BIN) $(URPC_MODULE_TESTS)
+# --- liburpc: as it is, and under the sanitizers --------------------------------
+# asan-urpc_X and tsan-urpc_X are urpc_X with the library built likewise.
+URPC_TESTS := message bulk call channel poll marshal sleep process hostile \
+	memfd
+URPC_ASAN := $(URPC_TESTS)
+URPC_TSAN := $(URPC_TESTS)
+URPC_TEST_BIN := $(addprefix $(O)/tests/urpc_,$(URPC_TESTS)) \
+	$(addprefix $(O)/tests/asan-urpc_,$(URPC_ASAN)) \
+	$(addprefix $(O)/tests/tsan-urpc_,$(URPC_TSAN))
+URPC_TEST_CFLAGS = $(TEST_CFLAGS) -Iselftests/urpc -Wno-unused-parameter \
+	-Wno-sign-compare -Wno-clobbered
+URPC_TEST_SHARED := selftests/urpc/urpc_test.c
+URPC_TEST_HDR := selftests/urpc/urpc_test.h $(TOOL_HDR)
+
+ASAN_FLAGS := -O1 $(SAN_FLAGS)
+TSAN_FLAGS := -O1 -fsanitize=thread -fno-omit-frame-pointer
+
+$(O)/asan/%.o: %.c $(TOOL_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) $(ASAN_FLAGS) -c -o $@ $<
+
+$(O)/tsan/%.o: %.c $(TOOL_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) $(TSAN_FLAGS) -c -o $@ $<
+
+URPC_ASAN_OBJ := $(patsubst %.c,$(O)/asan/%.o,$(URPC_LIB_SRC))
+URPC_TSAN_OBJ := $(patsubst %.c,$(O)/tsan/%.o,$(URPC_LIB_SRC))
+
+$(O)/tests/urpc_%: selftests/urpc/urpc_%.c $(URPC_TEST_SHARED) \
+		$(URPC_TEST_HDR) $(O)/lib/liburpc.a | $(KSFT)/kselftest_harness.h
+	@mkdir -p $(@D)
+	$(CC) $(URPC_TEST_CFLAGS) -o $@ $< $(URPC_TEST_SHARED) \
+		$(O)/lib/liburpc.a -lpthread
+
+$(O)/tests/asan-urpc_%: selftests/urpc/urpc_%.c $(URPC_TEST_SHARED) \
+		$(URPC_TEST_HDR) $(URPC_ASAN_OBJ) | $(KSFT)/kselftest_harness.h
+	@mkdir -p $(@D)
+	$(CC) $(URPC_TEST_CFLAGS) $(ASAN_FLAGS) -o $@ $< $(URPC_TEST_SHARED) \
+		$(URPC_ASAN_OBJ) -lpthread
+
+$(O)/tests/tsan-urpc_%: selftests/urpc/urpc_%.c $(URPC_TEST_SHARED) \
+		$(URPC_TEST_HDR) $(URPC_TSAN_OBJ) | $(KSFT)/kselftest_harness.h
+	@mkdir -p $(@D)
+	$(CC) $(URPC_TEST_CFLAGS) $(TSAN_FLAGS) -o $@ $< $(URPC_TEST_SHARED) \
+		$(URPC_TSAN_OBJ) -lpthread
+
+tests: $(NM_TEST_BIN) $(PURE_BIN) $(URPC_MODULE_TESTS) $(URPC_TEST_BIN)
 
 .PHONY: tests

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# libnumamig, numashare and the benchmarks.
+# libnumamig, liburpc, numashare and the benchmarks.
 
 CC ?= gcc
 TOOLS_CFLAGS := -O2 -g -Wall -Wextra -std=gnu11 -D_FORTIFY_SOURCE=2 \
-	-Iuapi -Itools/lib -Imod/numamig -Itools/include \
+	-Iuapi -Itools/lib/numamig -Itools/lib/urpc -Imod/numamig -Imod/urpc \
+	-Itools/include \
 	-DNUMASHARE_VERSION='"$(VERSION)"' $(EXTRA_CFLAGS)
 
-LIB_SRC := $(wildcard tools/lib/*.c)
+NUMAMIG_LIB_SRC := $(wildcard tools/lib/numamig/*.c)
+URPC_LIB_SRC := $(wildcard tools/lib/urpc/*.c)
 CMD_SRC := $(wildcard tools/numashare/*.c) $(wildcard tools/bench/*.c)
 # files of the module that build in user space, for tests and benchmarks
 PURE_SRC := $(addprefix mod/numamig/,operand.c operand_x86.c \
 	operand_x86_decode.c operand_x86_memory.c operand_x86_exec.c hot.c \
 	policy.c)
-TOOL_HDR := $(wildcard tools/*/*.h mod/numamig/*.h uapi/linux/*.h) Makefile \
-	tools/tools.mk VERSION
+TOOL_HDR := $(wildcard tools/*/*.h tools/lib/*/*.h mod/numamig/*.h \
+	mod/urpc/urpc_ring.h uapi/linux/*.h) Makefile tools/tools.mk VERSION
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 
@@ -22,18 +24,31 @@ $(O)/obj/%.o: %.c $(TOOL_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -fPIC -c -o $@ $<
 
-$(O)/lib/libnumamig.a: $(call obj,$(LIB_SRC))
+$(O)/lib/libnumamig.a: $(call obj,$(NUMAMIG_LIB_SRC))
 	@mkdir -p $(@D)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-$(O)/lib/libnumamig.so.$(VERSION): $(call obj,$(LIB_SRC)) tools/lib/libnumamig.map
+$(O)/lib/libnumamig.so.$(VERSION): $(call obj,$(NUMAMIG_LIB_SRC)) tools/lib/numamig/libnumamig.map
 	@mkdir -p $(@D)
 	$(CC) -shared -Wl,-soname,libnumamig.so.0 \
-		-Wl,--version-script=tools/lib/libnumamig.map -o $@ \
-		$(call obj,$(LIB_SRC)) -lnuma
+		-Wl,--version-script=tools/lib/numamig/libnumamig.map -o $@ \
+		$(call obj,$(NUMAMIG_LIB_SRC)) -lnuma
 
-$(O)/lib/libnumamig.pc: tools/lib/libnumamig.pc.in VERSION
+$(O)/lib/liburpc.a: $(call obj,$(URPC_LIB_SRC))
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/lib/liburpc.so.$(VERSION): $(call obj,$(URPC_LIB_SRC)) tools/lib/urpc/liburpc.map
+	@mkdir -p $(@D)
+	$(CC) -shared -Wl,-soname,liburpc.so.0 -Wl,--no-undefined \
+		-Wl,--version-script=tools/lib/urpc/liburpc.map -o $@ \
+		$(call obj,$(URPC_LIB_SRC)) -lpthread
+
+$(O)/lib/libnumamig.pc: tools/lib/numamig/libnumamig.pc.in VERSION
+$(O)/lib/liburpc.pc: tools/lib/urpc/liburpc.pc.in VERSION
+$(O)/lib/lib%.pc:
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
@@ -47,7 +62,8 @@ $(O)/vm/hold-keys: tools/vm/hold-keys.c
 	$(CC) -O2 -Wall -Wextra -o $@ $<
 
 tools: loops $(O)/vm/hold-keys $(O)/bin/numashare $(O)/lib/libnumamig.so.$(VERSION) \
-	$(O)/lib/libnumamig.pc
+	$(O)/lib/libnumamig.pc $(O)/lib/liburpc.a \
+	$(O)/lib/liburpc.so.$(VERSION) $(O)/lib/liburpc.pc
 
 # --- loops for the evaluator -------------------------------------------------
 # Each compiler and option set makes a program of its own; without clang there

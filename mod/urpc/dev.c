@@ -236,9 +236,15 @@ static int cmd_channel(struct file *file, union urpc_arg *arg)
 
 static int cmd_wait(struct file *file, union urpc_arg *arg)
 {
-	if (arg->wait.flags & ~(URPC_WAIT_ROOM | URPC_WAIT_CAUSAL))
+	struct urpc_side *s = file->private_data;
+	u32 flags = arg->wait.flags;
+
+	if (flags & ~(URPC_WAIT_ROOM | URPC_WAIT_CAUSAL | URPC_WAIT_CALL))
 		return -EOPNOTSUPP;
-	return urpc_wait_for(file->private_data, &arg->wait);
+	if ((flags & URPC_WAIT_CALL) &&
+	    ((flags & URPC_WAIT_ROOM) || s->ch->level != URPC_SHARED))
+		return -EINVAL;
+	return urpc_wait_for(s, &arg->wait);
 }
 
 static int cmd_wake(struct file *file, union urpc_arg *arg)

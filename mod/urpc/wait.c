@@ -122,9 +122,21 @@ static u64 peer_ack(const struct urpc_side *s)
 	return READ_ONCE(urpc_region_control(urpc_side_peer(s)->tx)->ack);
 }
 
-static bool is_there(const struct urpc_side *s, bool room, u64 pos)
+/* What the call line of a shared channel holds, an enum urpc_kind. */
+static unsigned int call_kind(const struct urpc_side *s)
 {
-	return room ? peer_ack(s) != pos : urpc_has_message(s, pos);
+	const struct urpc_region *r = s->ch->side[0].tx;
+
+	return urpc_ctl_kind(READ_ONCE(urpc_region_control(r)->rpc.ctl));
+}
+
+static bool is_there(const struct urpc_side *s, const struct urpc_wait *arg)
+{
+	if (arg->flags & URPC_WAIT_ROOM)
+		return peer_ack(s) != arg->pos;
+	if (arg->flags & URPC_WAIT_CALL)
+		return call_kind(s) == arg->pos;
+	return urpc_has_message(s, arg->pos);
 }
 
 static bool peer_gone(const struct urpc_side *s)
@@ -194,7 +206,7 @@ static int wait_loop(struct urpc_side *s, const struct urpc_wait *arg,
 	for (;;) {
 		prepare_to_wait(wq, &wait, TASK_INTERRUPTIBLE);
 		/* after a wake it mostly is, and needs no barrier to be seen */
-		if (is_there(s, room, arg->pos) || peer_gone(s))
+		if (is_there(s, arg) || peer_gone(s))
 			break;
 		/* a late wake of the caller's word; there is no other for it */
 		if (causal && !READ_ONCE(*sleep_word(s, room)))
@@ -202,7 +214,7 @@ static int wait_loop(struct urpc_side *s, const struct urpc_wait *arg,
 		if (!causal) {
 			v = set_sleep_word(s, room);
 			ordered = urpc_barrier(s);
-			if (is_there(s, room, arg->pos) || peer_gone(s))
+			if (is_there(s, arg) || peer_gone(s))
 				break;
 		}
 		/* one word, one wake: the next sleep needs another */
@@ -214,7 +226,7 @@ static int wait_loop(struct urpc_side *s, const struct urpc_wait *arg,
 	finish_wait(wq, &wait);
 	clear_sleep_word(s, room, v);
 	/* gone for good, but what it sent before may be there */
-	if (is_there(s, room, arg->pos) || peer_gone(s))
+	if (is_there(s, arg) || peer_gone(s))
 		return 0;
 	return ret == -ETIME ? -ETIMEDOUT : ret;
 }
@@ -230,7 +242,7 @@ int urpc_wait_for(struct urpc_side *s, const struct urpc_wait *arg)
 	ktime_t end;
 	int ret;
 
-	if (is_there(s, room, arg->pos)) {
+	if (is_there(s, arg)) {
 		if (arg->flags & URPC_WAIT_CAUSAL)
 			clear_sleep_word(s, room,
 					 READ_ONCE(*sleep_word(s, room)));

@@ -114,11 +114,19 @@ struct urpc_slot {
  * @URPC_KIND_BULK: the first slot of a message of several; its length field
  *	says how many bytes, 56 a slot, follow in this slot and the next ones
  * @URPC_KIND_MORE: a later slot of such a message
+ * @URPC_KIND_CALL: a request; at the shared level in the call line
+ * @URPC_KIND_REPLY: the reply to it
+ * @URPC_KIND_TAKEN: shared level: no message, but the mark of a reader that
+ *	gives the slot back without an acknowledgment; it leaves the epoch
+ *	bit, so the slot is not full in the next lap
  */
 enum urpc_kind {
 	URPC_KIND_MESSAGE,
 	URPC_KIND_BULK,
 	URPC_KIND_MORE,
+	URPC_KIND_CALL,
+	URPC_KIND_REPLY,
+	URPC_KIND_TAKEN,
 };
 
 /**
@@ -167,7 +175,7 @@ struct urpc_stats {
  *	hands its channel on
  * @rpc: shared level: the line of the call slot (of the connecting side)
  * @state: written by the kernel alone, a copy for its side to look at:
- *	URPC_STATE_*
+ *	URPC_STATE_*; without the module, the library's
  * @stats: what the library of this side counted
  * @__pad0: unused, as all of them
  * @__pad1: unused
@@ -400,13 +408,19 @@ struct urpc_channel_info {
  * it waits for: the answer follows the word by causality, no barrier is needed.
  */
 #define URPC_WAIT_CAUSAL	(1u << 1)
+/*
+ * Shared level: what is waited for is not in a ring.  Wait until the kind of
+ * the call line, @rpc in the control page of the side that connected, is @pos.
+ */
+#define URPC_WAIT_CALL		(1u << 2)
 
 /**
  * struct urpc_wait - ioctl(URPC_WAIT)
  * @size: sizeof(struct urpc_wait)
- * @flags: URPC_WAIT_ROOM, URPC_WAIT_CAUSAL
+ * @flags: URPC_WAIT_ROOM or URPC_WAIT_CALL, URPC_WAIT_CAUSAL
  * @pos: number of the message that is waited for; with URPC_WAIT_ROOM: the
- *	peer's acknowledgment as it was last seen, of which another is awaited
+ *	peer's acknowledgment as it was last seen, of which another is awaited;
+ *	with URPC_WAIT_CALL: an enum urpc_kind
  * @timeout_ns: 0: only look; negative: no limit
  *
  * Sets the sleep word in the own transmit region (with URPC_WAIT_CAUSAL the
@@ -414,7 +428,7 @@ struct urpc_channel_info {
  * with URPC_WAIT_CAUSAL), looks once more, and sleeps.  The sleep word is 0 when
  * it returns, unless somebody is registered for poll(2).  Returns 0 when what is waited for is there, or when the peer is
  * gone and it will never be: @state of the own control page tells.  Fails with
- * ETIMEDOUT or EINTR.
+ * ETIMEDOUT or EINTR, with EINVAL for URPC_WAIT_CALL at the guarded level.
  */
 struct urpc_wait {
 	__u32 size;
