@@ -69,7 +69,7 @@ URPC_TESTS := message bulk call channel poll marshal sleep process hostile \
 	memfd
 URPC_ASAN := $(URPC_TESTS)
 URPC_TSAN := $(URPC_TESTS)
-URPC_TEST_BIN := $(addprefix $(O)/tests/urpc_,$(URPC_TESTS)) \
+URPC_TEST_BIN := $(addprefix $(O)/tests/urpc_,$(URPC_TESTS) soak cxx) \
 	$(addprefix $(O)/tests/asan-urpc_,$(URPC_ASAN)) \
 	$(addprefix $(O)/tests/tsan-urpc_,$(URPC_TSAN))
 URPC_TEST_CFLAGS = $(TEST_CFLAGS) -Iselftests/urpc -Wno-unused-parameter \
@@ -109,6 +109,25 @@ $(O)/tests/tsan-urpc_%: selftests/urpc/urpc_%.c $(URPC_TEST_SHARED) \
 	$(CC) $(URPC_TEST_CFLAGS) $(TSAN_FLAGS) -o $@ $< $(URPC_TEST_SHARED) \
 		$(URPC_TSAN_OBJ) -lpthread
 
-tests: $(NM_TEST_BIN) $(PURE_BIN) $(URPC_MODULE_TESTS) $(URPC_TEST_BIN)
+$(O)/tests/urpc_cxx: selftests/urpc/urpc_cxx.cc $(TOOL_HDR) $(O)/lib/liburpc.a
+	@mkdir -p $(@D)
+	$(CXX) -O2 -g -Wall -Wextra -Wpedantic -Wno-variadic-macros \
+		-std=c++11 -Iuapi -Imod/urpc -Itools/lib/urpc -o $@ $< \
+		$(O)/lib/liburpc.a -lpthread
 
-.PHONY: tests
+# 10^9 messages: minutes
+soak: $(O)/tests/urpc_soak
+	$(O)/tests/urpc_soak 1000000000
+
+$(O)/tests/fuzz-urpc: selftests/fuzz/urpc.c selftests/fuzz/fuzz.c \
+		selftests/fuzz/fuzz.h $(URPC_ASAN_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(ASAN_FLAGS) -o $@ $< selftests/fuzz/fuzz.c \
+		$(URPC_ASAN_OBJ) -lpthread
+
+tests: $(NM_TEST_BIN) $(PURE_BIN) $(URPC_MODULE_TESTS) $(URPC_TEST_BIN) \
+	$(O)/tests/fuzz-urpc
+
+CXX ?= g++
+
+.PHONY: tests soak
