@@ -8,14 +8,16 @@ CACHE := $(or $(NUMASHARE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/numashar
 
 # --- which kernel ------------------------------------------------------------
 # KVER: the running kernel when its headers are here, else the newest installed
-# headers, else the newest that tools/setup/kernel has unpacked.
+# headers, else the newest that tools/setup/kernel has unpacked and that this
+# machine's compiler can build for.
 headers_of = $(firstword $(wildcard /lib/modules/$(1)/build/Makefile \
 	$(CACHE)/kernels/$(1)/usr/src/linux-headers-$(1)/Makefile))
 running := $(shell uname -r)
 installed := $(shell ls /lib/modules/*/build/Makefile 2>/dev/null | \
 	sed 's|/lib/modules/||; s|/build/Makefile||' | sort -V | tail -n 1)
-unpacked := $(shell ls -d $(CACHE)/kernels/*/usr/src/linux-headers-*-amd64 \
-	2>/dev/null | sed 's|.*/linux-headers-||' | sort -V | tail -n 1)
+unpacked := $(shell for k in $(CACHE)/kernels/*/usr/src/linux-headers-*-amd64; \
+	do [ -e "$${k%/usr/src/*}/.builder" ] || echo "$$k"; done | \
+	sed -n 's|.*/linux-headers-\([^*]*\)$$|\1|p' | sort -V | tail -n 1)
 ifneq ($(KDIR),)
 KVER ?= $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
 else
@@ -30,7 +32,11 @@ MODTREE := Kbuild VERSION compat mod uapi
 
 # Stock 6.12 headers want pahole for BTF; go without when it is not installed.
 KBUILD_BTF := $(if $(shell command -v pahole 2>/dev/null),,CONFIG_DEBUG_INFO_BTF_MODULES=)
-KMAKE = $(MAKE) -C $(KDIR) M=$(abspath $(MODDIR)) $(KBUILD_BTF)
+# Unpacked headers of a newer release build in a chroot with its compiler.
+release := $(if $(filter $(CACHE)/kernels/$(KVER)/%,$(KDIR)),$(shell \
+	cat $(CACHE)/kernels/$(KVER)/.builder 2>/dev/null))
+BUILDER := $(if $(release),tools/setup/builder $(release))
+KMAKE = $(BUILDER) $(MAKE) -C $(KDIR) M=$(abspath $(MODDIR)) $(KBUILD_BTF)
 
 # --- installation ------------------------------------------------------------
 DESTDIR ?=
@@ -51,7 +57,11 @@ help:
 	@echo 'make tests       build the selftests'
 	@echo 'make demo        the main job on real programs, in a virtual NUMA machine'
 	@echo 'make check       every test (what CI runs)'
+	@echo 'make check-matrix   the tests on seven stock kernels, 6.1 to 7.3'
+	@echo 'make kselftest   the tests on the kernel that runs here (root)'
 	@echo 'make lint        the style of the sources'
+	@echo 'make fuzz        coverage-guided fuzzing (FUZZ_ARGS=--help)'
+	@echo 'make coverage    what unit tests and fuzzing reach'
 	@echo 'make install     modules, tools, manual pages (DESTDIR, PREFIX)'
 	@echo 'make uninstall   remove what install put there'
 	@echo 'make dkms        add, build and install the modules through DKMS'
@@ -97,6 +107,10 @@ demo:
 	tools/demo
 check:
 	tools/check
+check-matrix:
+	tools/check-matrix
+kselftest:
+	selftests/kselftest
 lint:
 	selftests/lint/lint
 
@@ -179,5 +193,6 @@ clean:
 	rm -rf $(O)
 
 .PHONY: all help check-kdir modtree modules modules_install demo check lint \
+	check-matrix kselftest \
 	install install-tools uninstall dkms load unload clean
 .DELETE_ON_ERROR:

@@ -7,6 +7,7 @@ KSFT := $(CACHE)/linux-source-6.1/tools/testing/selftests
 TEST_CFLAGS = $(TOOLS_CFLAGS) -I$(KSFT) -Iselftests/numamig
 
 NM_TESTS := abi move targets orders torn
+NM_SHARED := selftests/numamig/nm_test.c selftests/numamig/needs.c
 NM_TEST_BIN := $(addprefix $(O)/tests/,$(NM_TESTS) hotset)
 
 $(KSFT)/kselftest_harness.h:
@@ -18,11 +19,11 @@ $(O)/tests/hotset: selftests/numamig/hotset.c
 	$(CC) $(TOOLS_CFLAGS) -o $@ $< -lnuma
 
 $(addprefix $(O)/tests/,$(NM_TESTS)): $(O)/tests/%: selftests/numamig/%.c \
-		selftests/numamig/nm_test.c selftests/numamig/nm_test.h \
+		$(NM_SHARED) $(wildcard selftests/numamig/*.h) \
 		$(O)/lib/libnumamig.a | $(KSFT)/kselftest_harness.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Wno-unused-parameter -Wno-sign-compare -o $@ $< \
-		selftests/numamig/nm_test.c $(O)/lib/libnumamig.a -lnuma \
+		$(NM_SHARED) $(O)/lib/libnumamig.a -lnuma \
 		-lpthread
 
 # --- urpc ---------------------------------------------------------------------
@@ -41,9 +42,11 @@ $(URPC_MODULE_TESTS): $(O)/tests/%: selftests/urpc/%.c \
 # --- what needs no kernel, under the sanitizers -------------------------------
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
-PURE_HDR := $(wildcard mod/numamig/*.h tools/include/*.h)
+PURE_HDR := $(wildcard mod/numamig/*.h tools/include/*.h selftests/pure/*.h)
 PURE_TESTS := ring hot policy operand
-FUZZ_TARGETS := operand policy
+FUZZ_TARGETS := hot operand policy processor ring
+FUZZ_SHARED := selftests/fuzz/instructions.c selftests/fuzz/tracee.c
+FUZZ_HDR := $(wildcard selftests/fuzz/*.h)
 PURE_BIN := $(addprefix $(O)/tests/pure-,$(PURE_TESTS)) \
 	$(addprefix $(O)/tests/fuzz-,$(FUZZ_TARGETS)) $(O)/tests/operand_trace
 
@@ -53,11 +56,43 @@ $(O)/tests/pure-%: selftests/pure/%.c $(PURE_SRC) $(PURE_HDR) \
 	$(CC) $(TEST_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
 		$(SAN_FLAGS) -o $@ $< $(PURE_SRC) -lpthread
 
-$(O)/tests/fuzz-%: selftests/fuzz/%.c selftests/fuzz/fuzz.c \
-		selftests/fuzz/fuzz.h $(PURE_SRC) $(PURE_HDR)
+$(O)/tests/fuzz-%: selftests/fuzz/%.c selftests/fuzz/fuzz.c $(FUZZ_SHARED) \
+		$(FUZZ_HDR) $(PURE_SRC) $(PURE_HDR)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) $(SAN_FLAGS) -o $@ $< selftests/fuzz/fuzz.c \
-		$(PURE_SRC)
+	$(CC) $(TEST_CFLAGS) -DFUZZ_TARGET='"$*"' $(SAN_FLAGS) -o $@ $< \
+		selftests/fuzz/fuzz.c $(FUZZ_SHARED) $(PURE_SRC)
+
+# The same targets with libFuzzer, for selftests/fuzz/run.
+FUZZ_MUTATE_operand := selftests/fuzz/mutate.c
+FUZZ_MUTATE_processor := selftests/fuzz/mutate.c
+
+$(O)/fuzz/%: selftests/fuzz/%.c selftests/fuzz/mutate.c $(FUZZ_SHARED) \
+		$(FUZZ_HDR) $(PURE_SRC) $(PURE_HDR)
+	@mkdir -p $(@D)
+	clang $(TEST_CFLAGS) -O1 -fsanitize=fuzzer $(SAN_FLAGS) -o $@ $< \
+		$(FUZZ_MUTATE_$*) $(FUZZ_SHARED) $(PURE_SRC)
+
+fuzz:
+	selftests/fuzz/run $(FUZZ_ARGS)
+
+# And both kinds with coverage, for selftests/pure/coverage.
+COV_FLAGS := -fprofile-instr-generate -fcoverage-mapping \
+	-Wl,--wrap=_exit selftests/pure/coverage.c
+
+$(O)/coverage/pure-%: selftests/pure/%.c selftests/pure/coverage.c \
+		$(PURE_SRC) $(PURE_HDR) | $(KSFT)/kselftest_harness.h
+	@mkdir -p $(@D)
+	clang $(TEST_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
+		$(COV_FLAGS) -o $@ $< $(PURE_SRC) -lpthread
+
+$(O)/coverage/fuzz-%: selftests/fuzz/%.c selftests/fuzz/fuzz.c $(FUZZ_SHARED) \
+		$(FUZZ_HDR) selftests/pure/coverage.c $(PURE_SRC) $(PURE_HDR)
+	@mkdir -p $(@D)
+	clang $(TEST_CFLAGS) -DFUZZ_TARGET='"$*"' $(COV_FLAGS) -o $@ $< \
+		selftests/fuzz/fuzz.c $(FUZZ_SHARED) $(PURE_SRC)
+
+coverage:
+	selftests/pure/coverage $(COVERAGE_ARGS)
 
 $(O)/tests/operand_trace: selftests/pure/operand_trace.c $(PURE_SRC) $(PURE_HDR)
 	@mkdir -p $(@D)
@@ -130,4 +165,4 @@ tests: $(NM_TEST_BIN) $(PURE_BIN) $(URPC_MODULE_TESTS) $(URPC_TEST_BIN) \
 
 CXX ?= g++
 
-.PHONY: tests soak
+.PHONY: tests soak fuzz coverage

@@ -77,7 +77,7 @@ struct nm_hot_sample {
  * @remote: accesses from a node that was not the page's
  * @writes: stores
  * @sub: for a block, the page of the last access within it
- * @judged: for a block, the window in which its region was last judged
+ * @judged: for a block, when its region was last judged, see nm_hot.judgment
  * @region_node: what came of it: the node that dominates the region, or -1
  * @home: node of the page at the last access, -1 when not known
  * @order: 0 or NM_BLOCK_ORDER
@@ -121,6 +121,7 @@ struct nm_hot_entry {
  * @epoch: current decay period
  * @counted: samples in it
  * @aged_ms: when it began
+ * @judgment: how often advice was asked for
  * @bits: log2 of the buckets
  * @stride: bytes of an entry
  * @buckets: heads of the hash chains
@@ -137,6 +138,7 @@ struct nm_hot {
 	u32 epoch;
 	u32 counted;
 	u64 aged_ms;
+	u32 judgment;
 	u32 bits;
 	u32 stride;
 	u32 *buckets;

@@ -11,7 +11,7 @@
 enum x86_class {
 	X_BAD,			/* refused */
 	X_NONE,			/* nothing: vector, x87, hints */
-	X_ALU,			/* add or adc sbb and sub xor cmp, by bits 3-5 */
+	X_ALU,			/* add or adc sbb and sub xor cmp: bits 3-5 */
 	X_ALU_IMM,		/* the same with an immediate, by modrm.reg */
 	X_TEST,
 	X_MOV,

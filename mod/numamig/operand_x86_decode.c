@@ -316,27 +316,11 @@ static inline void take_immediate(struct insn *i, const u8 **p)
 	}
 }
 
-/**
- * nm_x86_decode - decode one instruction
- * @i: out
- * @code: its bytes; NM_CODE_SLACK of them can be read, whatever @len is: 15
- *	bytes of prefixes and no more than 16 after them
- * @len: how many of them are really code
- * @ip: its address
- *
- * Return: NM_OK, NM_REFUSE_CODE when it is longer than @len, NM_REFUSE_INSN
- * when it is not in the tables.
- */
-enum nm_refusal nm_x86_decode(struct insn *i, const u8 *code, unsigned int len,
-			      u64 ip)
+/* Everything but the length limit; *@p is left behind what was read. */
+static inline enum nm_refusal take_insn(struct insn *i, const u8 **p)
 {
-	const u8 *p = code;
-	enum nm_refusal why;
+	enum nm_refusal why = take_opcode(i, p);
 
-	memset(i, 0, sizeof(*i));
-	i->base = -1;
-	i->index = -1;
-	why = take_opcode(i, &p);
 	if (why != NM_OK)
 		return why;
 	i->attr = i->vex ? vex_attributes(i) : x86_maps[i->map][i->op];
@@ -349,17 +333,41 @@ enum nm_refusal nm_x86_decode(struct insn *i, const u8 *code, unsigned int len,
 	else
 		i->size = i->opsize && !i->vex ? 2 : 4;
 	if (i->attr & A_MODRM)
-		take_modrm(i, &p);
+		take_modrm(i, p);
 	if (i->evex && i->mem && (i->masked || !i->unit))
 		return NM_REFUSE_INSN;
 	/* Group 3: only test has an immediate. */
 	if (insn_class(i) == X_GROUP3 && (i->reg & 7) < 2)
 		i->attr |= i->attr & A_BYTE ? A_IB : A_IZ;
 	if (i->attr & A_IMM)
-		take_immediate(i, &p);
+		take_immediate(i, p);
+	return NM_OK;
+}
+
+/**
+ * nm_x86_decode - decode one instruction
+ * @i: out
+ * @code: its bytes; NM_CODE_SLACK of them can be read, whatever @len is: 15
+ *	bytes of prefixes and no more than 16 after them
+ * @len: how many of them are really code
+ * @ip: its address
+ *
+ * Return: NM_OK, NM_REFUSE_CODE when it is longer than @len, NM_REFUSE_INSN
+ * when it is not in the tables.  What lies beyond @len has no influence.
+ */
+enum nm_refusal nm_x86_decode(struct insn *i, const u8 *code, unsigned int len,
+			      u64 ip)
+{
+	const u8 *p = code;
+	enum nm_refusal why;
+
+	memset(i, 0, sizeof(*i));
+	i->base = -1;
+	i->index = -1;
+	why = take_insn(i, &p);
 	i->len = p - code;
 	if (i->len > len)
 		return len < NM_INSN_MAX ? NM_REFUSE_CODE : NM_REFUSE_INSN;
 	i->next = ip + i->len;
-	return NM_OK;
+	return why;
 }

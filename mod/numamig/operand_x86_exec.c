@@ -1035,7 +1035,8 @@ static enum nm_refusal loop(struct nm_machine *m, const struct insn *i)
 {
 	bool taken, zero;
 
-	if (!(m->known >> CX & 1) || i->addr32)
+	/* a repeat prefix exchanges loope and loopne on some processors */
+	if (!(m->known >> CX & 1) || i->addr32 || i->rep)
 		return NM_REFUSE_BRANCH;
 	settle_flags(m);
 	zero = m->flags & F_ZF;
@@ -1108,6 +1109,8 @@ static enum nm_refusal group9(struct nm_machine *m, const struct insn *i)
 static enum nm_refusal group15(struct nm_machine *m, const struct insn *i)
 {
 	unsigned int sub = i->reg & 7;
+	/* 66 does not make it 2 */
+	unsigned int size = i->rex & REX_W ? 8 : 4;
 
 	if (!i->rep && !i->opsize && sub >= 5)
 		return NM_OK;
@@ -1115,18 +1118,18 @@ static enum nm_refusal group15(struct nm_machine *m, const struct insn *i)
 		return NM_REFUSE_INSN;
 	switch (sub) {
 	case 0:
-		put(m, i, i->rm, i->size, m->fs_base, m->have_fs);
+		put(m, i, i->rm, size, m->fs_base, m->have_fs);
 		break;
 	case 1:
-		put(m, i, i->rm, i->size, m->gs_base, m->have_gs);
+		put(m, i, i->rm, size, m->gs_base, m->have_gs);
 		break;
 	case 2:
-		m->fs_base = get(m, i, i->rm, i->size);
-		m->have_fs = known(m, i, i->rm, i->size);
+		m->fs_base = get(m, i, i->rm, size);
+		m->have_fs = known(m, i, i->rm, size);
 		break;
 	default:
-		m->gs_base = get(m, i, i->rm, i->size);
-		m->have_gs = known(m, i, i->rm, i->size);
+		m->gs_base = get(m, i, i->rm, size);
+		m->have_gs = known(m, i, i->rm, size);
 		break;
 	}
 	return NM_OK;

@@ -103,6 +103,9 @@ static bool memory_form_ok(const struct insn *i)
 	case X_INC_DEC:
 		return sub < 2;
 	case X_GROUP5:
+		/* of a word-sized call or push the width is not certain */
+		if (i->opsize && (sub == 2 || sub == 6))
+			return false;
 		return sub != 3 && sub != 5 && sub != 7;
 	case X_BT_IMM:
 		return sub >= 4;
@@ -147,11 +150,14 @@ static bool bit_string_offset(const struct nm_machine *m,
 	bit >>= 64 - i->size * 8;
 	*addr += (u64)((bit >> (i->size == 8 ? 6 : i->size == 4 ? 5 : 4)) *
 		       i->size);
+	/* the number is part of the address, which wraps */
+	if (i->addr32)
+		*addr = (u32)*addr;
 	return true;
 }
 
 /**
- * nm_x86_memory - the access or accesses of an instruction with a memory operand
+ * nm_x86_memory - the accesses of an instruction with a memory operand
  * @m: registers before the instruction, m->ip behind it
  * @i: the instruction
  * @out: accesses are added here
@@ -187,8 +193,7 @@ enum nm_refusal nm_x86_memory(struct nm_machine *m, const struct insn *i,
 		return NM_REFUSE_ADDR;
 	nm_x86_add_access(out, addr, use & A_WRITE);
 	/* call and push through memory store to the stack as well */
-	if (cls == X_GROUP5 && (sub == 2 || sub == 6) && !i->opsize &&
-	    (m->known >> SP & 1))
+	if (cls == X_GROUP5 && (sub == 2 || sub == 6) && (m->known >> SP & 1))
 		nm_x86_add_access(out, m->gpr[SP] - 8, true);
 	return NM_OK;
 }

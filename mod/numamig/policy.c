@@ -177,15 +177,20 @@ static s16 dominant_of(const struct nm_policy *p, const struct nm_hot *h,
 	return best;
 }
 
-/* Judge the region of block @e; all its blocks remember what came of it. */
+/*
+ * Judge the region of block @e, once each time advice is asked for and before
+ * a block of it is marked as moved; all its blocks remember what came of it.
+ */
 static void judge_region(const struct nm_policy *p, const struct nm_hot *h,
-			 const struct nm_hot_entry *e, u32 window)
+			 const struct nm_hot_entry *e)
 {
 	u64 first = e->index & ~(u64)(NM_REGION_BLOCKS - 1);
 	struct nm_hot_entry *block[NM_REGION_BLOCKS];
 	u32 heat = 0, spread = 0, nr = 0, k;
 	s16 node = -1;
 
+	if (e->judged == h->judgment)
+		return;
 	for (k = 0; k < NM_REGION_BLOCKS; k++) {
 		block[nr] = nm_hot_find(h, e->obj, first + k, NM_BLOCK_ORDER);
 		if (!block[nr])
@@ -197,7 +202,7 @@ static void judge_region(const struct nm_policy *p, const struct nm_hot *h,
 	if (heat >= p->region_samples && spread >= p->region_spread)
 		node = dominant_of(p, h, block, nr, heat);
 	for (k = 0; k < nr; k++) {
-		block[k]->judged = window;
+		block[k]->judged = h->judgment;
 		block[k]->region_node = node;
 	}
 }
@@ -206,13 +211,11 @@ static void judge_region(const struct nm_policy *p, const struct nm_hot *h,
  * A block with few samples goes where its region says, unless its own samples
  * contradict.
  */
-static bool region_says(const struct nm_policy *p, const struct nm_hot *h,
-			const struct nm_hot_entry *e, u32 window, u32 *node)
+static bool region_says(const struct nm_hot *h, const struct nm_hot_entry *e,
+			u32 *node)
 {
 	u32 own;
 
-	if (e->judged != window)
-		judge_region(p, h, e, window);
 	if (e->region_node < 0 || e->region_node == e->home)
 		return false;
 	*node = e->region_node;
@@ -231,13 +234,18 @@ static bool block_should_move(const struct nm_policy *p,
 	if (!e->remote || (u32)e->remote * 2 < heat ||
 	    !may_bounce(p, e, window))
 		return false;
+	judge_region(p, h, e);
 	/* a large folio moves whole, wherever in it the accesses lie */
 	if (heat >= p->block_samples &&
 	    (e->flags & NM_HOT_LARGE ||
-	     hweight64(e->spread) >= p->block_spread))
-		return dominant_node(h, e, p->block_hysteresis, &a->node);
+	     hweight64(e->spread) >= p->block_spread)) {
+		if (!dominant_node(h, e, p->block_hysteresis, &a->node))
+			return false;
+		/* it has one home, and may have moved since the accesses */
+		return !(e->flags & NM_HOT_LARGE) || (s16)a->node != e->home;
+	}
 	a->by_region = true;
-	return region_says(p, h, e, window, &a->node);
+	return region_says(h, e, &a->node);
 }
 
 static bool page_should_move(const struct nm_policy *p,
@@ -323,6 +331,7 @@ u32 nm_policy_advise(const struct nm_policy *p, struct nm_hot *h, u32 window,
 	bool short_of = false;
 	u32 n;
 
+	h->judgment++;
 	n = advise_order(p, h, window, NM_BLOCK_ORDER, advice, max, pages,
 			 &short_of);
 	if (!short_of)
@@ -349,6 +358,7 @@ static u64 pages_per_second(const struct nm_policy *p)
 void nm_bucket_init(const struct nm_policy *p, struct nm_bucket *b, u64 now_ms)
 {
 	b->tokens = bucket_room(pages_per_second(p));
+	b->rest = 0;
 	b->last_ms = now_ms;
 }
 
@@ -363,13 +373,11 @@ void nm_bucket_fill(const struct nm_policy *p, struct nm_bucket *b,
 {
 	u64 per_second = pages_per_second(p);
 	u64 passed = min(now_ms - b->last_ms, (u64)10000);
-	u64 gain = per_second * passed / 1000;
+	u64 due = per_second * passed + b->rest;
 
-	if (!gain)
-		return;
-	b->tokens = min(b->tokens + gain, bucket_room(per_second));
-	/* the part of a page that was not given yet stays owed */
-	b->last_ms = now_ms - (passed - gain * 1000 / per_second);
+	b->tokens = min(b->tokens + due / 1000, bucket_room(per_second));
+	b->rest = due % 1000;
+	b->last_ms = now_ms;
 }
 
 /**

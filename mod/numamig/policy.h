@@ -97,10 +97,12 @@ struct nm_gate {
  * struct nm_bucket - token bucket in pages
  * @tokens: what may be ordered now
  * @last_ms: when it was last filled
+ * @rest: thousandths of a page that are owed
  */
 struct nm_bucket {
 	u64 tokens;
 	u64 last_ms;
+	u32 rest;
 };
 
 /**

@@ -14,7 +14,8 @@
 #include "pure.h"
 
 #ifdef __KERNEL__
-#define ring_cmpxchg(p, old, new)	(cmpxchg_local((p), (old), (new)) == (old))
+#define ring_cmpxchg(p, old, new)					\
+	(cmpxchg_local((p), (old), (new)) == (old))
 #else
 static inline bool ring_cmpxchg(u32 *p, u32 old, u32 new)
 {

@@ -36,7 +36,7 @@
 /* How perf marks an event that it throttles; core.c keeps the name. */
 #define THROTTLED		(~0ull)
 
-/* A thread that wandered onto an excluded CPU is asked again this much later. */
+/* When a thread that wandered onto an excluded CPU is asked again. */
 #define EXCLUDED_PERIOD_NS	(10 * NSEC_PER_SEC)
 
 static const struct nm_sampler *const samplers[NUMAMIG_SAMPLERS] = {

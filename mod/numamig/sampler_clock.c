@@ -94,8 +94,9 @@ static enum nm_refusal clock_resolve(struct perf_sample_data *data,
 	if (why != NM_OK)
 		return why;
 	/* of two accesses (movs, push through memory) take either in turn */
-	pick = op.nr == 2 ? (raw->cpu ^ (u32)regs->cx ^ (u32)regs->sp >> 3) & 1 :
-			    0;
+	pick = (raw->cpu ^ (u32)regs->cx ^ (u32)regs->sp >> 3) & 1;
+	if (op.nr < 2)
+		pick = 0;
 	raw->addr = op.acc[pick].addr;
 	if (op.acc[pick].write)
 		raw->flags |= NM_RAW_WRITE;

@@ -98,6 +98,11 @@ void nm_stream_wake(void)
 	}
 }
 
+static bool filled(struct nm_stream *s)
+{
+	return !kfifo_is_empty(&s->fifo);
+}
+
 ssize_t nm_stream_read(struct nm_file *f, char __user *buf, size_t len,
 		       bool nonblock)
 {
@@ -110,12 +115,11 @@ ssize_t nm_stream_read(struct nm_file *f, char __user *buf, size_t len,
 	if (mutex_lock_interruptible(&f->read_lock))
 		return -ERESTARTSYS;
 	ret = 0;
-	if (kfifo_is_empty(&s->fifo)) {
+	if (!filled(s)) {
 		if (nonblock)
 			ret = -EAGAIN;
 		else
-			ret = wait_event_interruptible(f->wait,
-						       !kfifo_is_empty(&s->fifo));
+			ret = wait_event_interruptible(f->wait, filled(s));
 	}
 	if (!ret)
 		ret = kfifo_to_user(&s->fifo, buf,
@@ -127,5 +131,5 @@ ssize_t nm_stream_read(struct nm_file *f, char __user *buf, size_t len,
 
 __poll_t nm_stream_poll(struct nm_file *f)
 {
-	return kfifo_is_empty(&f->stream->fifo) ? 0 : EPOLLIN | EPOLLRDNORM;
+	return filled(f->stream) ? EPOLLIN | EPOLLRDNORM : 0;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <numa.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "needs.h"
 #include "nm_test.h"
 
 FIXTURE(abi)
@@ -210,7 +212,7 @@ TEST_F(abi, end_of_page)
 	EXPECT_EQ(0, call(self->fd, NUMAMIG_INFO, info));
 	EXPECT_EQ(NUMAMIG_ABI_VERSION, info->abi);
 	EXPECT_EQ(1, info->samplers & 1);
-	EXPECT_GE(info->nr_nodes, 2);
+	EXPECT_GE(info->nr_nodes, numa_num_configured_nodes());
 	munmap(p, PAGE);
 }
 
@@ -398,6 +400,8 @@ TEST_F(abi, inject_partial)
 
 TEST_F(abi, move_bad)
 {
+	NEEDS(NEED_NODES);
+
 	struct numamig_move a = { .size = sizeof(a), .pid = getpid() };
 	char *p = base_pages(4 * PAGE, 0);
 

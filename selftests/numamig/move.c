@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "needs.h"
 #include "nm_test.h"
 
 #define N	512ul
@@ -29,7 +30,8 @@ FIXTURE(move)
 
 FIXTURE_SETUP(move)
 {
-	write_text("/proc/sys/kernel/numa_balancing", "0");
+	SETUP_NEEDS(NEED_NODES);
+	balancing_off();
 	ASSERT_EQ(0, numamig_open(&self->dev));
 }
 
@@ -111,6 +113,8 @@ TEST_F(move, fork_shared_stays)
 
 TEST_F(move, huge_page_is_kept)
 {
+	NEEDS(NEED_THP);
+
 	uint64_t splits = 0, after = 0;
 	char *p = huge_pages(4 * HUGE, 0);
 	FILE *f;
@@ -134,6 +138,8 @@ TEST_F(move, huge_page_is_kept)
 /* Huge and base pages side by side: the base pages go. */
 TEST_F(move, huge_next_to_base)
 {
+	NEEDS(NEED_THP);
+
 	char *p = huge_pages(2 * HUGE, 0);
 
 	if (!p)
@@ -255,6 +261,8 @@ TEST_F(move, other_kinds_stay)
 
 TEST_F(move, hugetlb_stays)
 {
+	NEEDS(NEED_HUGETLB);
+
 	char *p;
 
 	write_text("/proc/sys/vm/nr_hugepages", "8");
@@ -273,6 +281,8 @@ TEST_F(move, hugetlb_stays)
 
 TEST_F(move, merged_pages_stay)
 {
+	NEEDS(NEED_KSM);
+
 	char *p = mmap(NULL, BYTES, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int i;
@@ -332,6 +342,8 @@ TEST_F(move, policy_of_the_task)
 
 TEST_F(move, cpuset)
 {
+	NEEDS(NEED_CPUSETS);
+
 	const char *cg = "/sys/fs/cgroup/nm-test";
 	char *p = base_pages(BYTES, 0), path[128], pid[16];
 
@@ -353,6 +365,8 @@ TEST_F(move, cpuset)
 /* Below its high watermark a node gets nothing. */
 TEST_F(move, full_node)
 {
+	NEEDS(NEED_FULL_NODE);
+
 	char *p = base_pages(BYTES, 0), *eat;
 	long long room = 0;
 	size_t i;

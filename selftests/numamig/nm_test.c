@@ -57,6 +57,15 @@ void write_text(const char *path, const char *text)
 	must(!errno, path);
 }
 
+void balancing_off(void)
+{
+	static const char path[] = "/proc/sys/kernel/numa_balancing";
+
+	if (access(path, F_OK))
+		return;
+	write_text(path, "0");
+}
+
 uint64_t counter(const char *name)
 {
 	char path[128];
@@ -90,12 +99,14 @@ int first_cpu_of(int node)
 
 void touch_on(int node)
 {
-	unsigned long mask = 1ul << node;
+	unsigned long mask;
 
-	if (node < 0)
+	if (node < 0) {
 		must(!set_mempolicy(MPOL_DEFAULT, NULL, 0), "set_mempolicy");
-	else
-		must(!set_mempolicy(MPOL_BIND, &mask, 64), "set_mempolicy");
+		return;
+	}
+	mask = 1ul << node;
+	must(!set_mempolicy(MPOL_BIND, &mask, 64), "set_mempolicy");
 }
 
 static char *aligned(size_t bytes)

@@ -24,6 +24,8 @@ void write_text(const char *path, const char *text);
 /* Writing is expected to fail with @err. */
 int write_errno(const char *path, const char *text);
 uint64_t counter(const char *name);
+/* The kernel's own balancing, where it has any, would move pages too. */
+void balancing_off(void);
 
 void pin_cpu(int cpu);
 int first_cpu_of(int node);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "needs.h"
 #include "nm_test.h"
 
 #define BLOCK	HUGE
@@ -50,7 +51,8 @@ FIXTURE_SETUP(orders)
 {
 	unsigned int i;
 
-	write_text("/proc/sys/kernel/numa_balancing", "0");
+	SETUP_NEEDS(NEED_NODES);
+	balancing_off();
 	write_text(SYSFS "sampler", "inject");
 	write_text(SYSFS "policy/window_ms", "50");
 	for (i = 0; i < ARRAY_SIZE(results); i++)
@@ -263,6 +265,8 @@ TEST_F(orders, not_back_at_once)
 
 TEST_F(orders, cpuset_forbids)
 {
+	NEEDS(NEED_CPUSETS);
+
 	const char *cg = "/sys/fs/cgroup/nm-orders";
 	char *p = base_pages(BLOCK, 0), path[128], pid[16];
 	uint64_t issued = counter("orders/issued");
@@ -451,6 +455,8 @@ static size_t huge_bytes(const void *p)
 
 TEST_F(orders, huge_page_moves_whole)
 {
+	NEEDS(NEED_THP);
+
 	char *p = huge_pages(2 * HUGE, 0);
 	uint64_t issued = counter("orders/issued");
 	size_t huge = huge_bytes(p);
@@ -469,6 +475,8 @@ TEST_F(orders, huge_page_moves_whole)
 
 TEST_F(orders, hugetlb_moves)
 {
+	NEEDS(NEED_HUGETLB);
+
 	uint64_t issued = counter("orders/issued");
 	char *p;
 

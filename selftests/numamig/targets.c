@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "needs.h"
 #include "nm_test.h"
 
 #define TRACING "/sys/kernel/tracing/"
@@ -27,7 +28,7 @@ FIXTURE(targets)
 
 FIXTURE_SETUP(targets)
 {
-	write_text("/proc/sys/kernel/numa_balancing", "0");
+	balancing_off();
 	ASSERT_EQ(0, numamig_open(&self->dev));
 }
 
@@ -143,6 +144,8 @@ TEST_F(targets, dead_leader)
 /* With children: those there already, and those to come. */
 TEST_F(targets, children)
 {
+	NEEDS(NEED_CPUS);
+
 	struct numamig_target_stat st;
 	int go[2];
 	pid_t pid;
@@ -236,6 +239,8 @@ TEST_F(targets, belong_to_the_file)
 
 TEST_F(targets, stop_ends_all)
 {
+	NEEDS(NEED_CPUS);
+
 	char *p = base_pages(4 * HUGE, 0);
 	pid_t one = reading_child(2, p, 4 * HUGE);
 	pid_t two = reading_child(3, p, 4 * HUGE);
@@ -329,6 +334,8 @@ TEST_F(targets, fault_sampler)
 /* The clock sampler names addresses in the buffer, and the right nodes. */
 TEST_F(targets, clock_sampler_sees_the_truth)
 {
+	NEEDS(NEED_NODES);
+
 	static struct numamig_sample s[4096];
 	char *p = base_pages(4 * HUGE, 1);
 	size_t i, all = 0, inside = 0;
@@ -423,6 +430,8 @@ static unsigned int trace_off(unsigned long *timer_cpus)
 
 TEST_F(targets, idle_module_has_no_timer)
 {
+	NEEDS(NEED_CPUS | NEED_TRACING);
+
 	unsigned long cpus;
 	pid_t pid;
 
@@ -446,6 +455,8 @@ TEST_F(targets, idle_module_has_no_timer)
 
 TEST_F(targets, sleeping_target_has_no_timer)
 {
+	NEEDS(NEED_CPUS | NEED_TRACING);
+
 	pid_t pid = sleeping_child(), busy = spinning_child(1);
 	unsigned long cpus;
 
@@ -462,6 +473,8 @@ TEST_F(targets, sleeping_target_has_no_timer)
 /* The last CPU of the machine is isolated (isolcpus=). */
 TEST_F(targets, isolated_cpu_is_left_alone)
 {
+	NEEDS(NEED_ISOLATED | NEED_TRACING);
+
 	char isolated[64] = "", *nl;
 	unsigned long cpus;
 	pid_t pid;
@@ -470,8 +483,7 @@ TEST_F(targets, isolated_cpu_is_left_alone)
 
 	f = fopen("/sys/devices/system/cpu/isolated", "re");
 	ASSERT_NE(NULL, f);
-	if (!fgets(isolated, sizeof(isolated), f) || isolated[0] == '\n')
-		SKIP(return, "no isolated CPU: boot with isolcpus=");
+	ASSERT_NE(NULL, fgets(isolated, sizeof(isolated), f));
 	fclose(f);
 	nl = strchr(isolated, '\n');
 	*nl = 0;
@@ -499,6 +511,8 @@ TEST_F(targets, isolated_cpu_is_left_alone)
 /* A thread that moves to an isolated CPU while it is sampled. */
 TEST_F(targets, wandering_onto_an_isolated_cpu)
 {
+	NEEDS(NEED_CPUS | NEED_ISOLATED | NEED_TRACING);
+
 	cpu_set_t set;
 	unsigned long cpus;
 	char isolated[64] = "";
@@ -506,8 +520,8 @@ TEST_F(targets, wandering_onto_an_isolated_cpu)
 	FILE *f;
 
 	f = fopen("/sys/devices/system/cpu/isolated", "re");
-	if (!f || !fgets(isolated, sizeof(isolated), f) || isolated[0] == '\n')
-		SKIP(return, "no isolated CPU: boot with isolcpus=");
+	ASSERT_NE(NULL, f);
+	ASSERT_NE(NULL, fgets(isolated, sizeof(isolated), f));
 	fclose(f);
 	pid = spinning_child(1);
 	ASSERT_EQ(0, numamig_add(self->dev, pid, 0));
@@ -523,8 +537,25 @@ TEST_F(targets, wandering_onto_an_isolated_cpu)
 	end_child(pid);
 }
 
+static void may_run_on(pid_t pid, int cpu, int other)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	CPU_SET(other, &set);
+	must(!sched_setaffinity(pid, sizeof(set), &set), "sched_setaffinity");
+}
+
+/*
+ * The thread goes to CPU 0 with CPU 2 and comes back with it.  It is told both:
+ * for one that may run nowhere else the kernel picks any CPU, and on one that
+ * is isolated it would not be sampled.
+ */
 TEST_F(targets, cpu_hotplug)
 {
+	NEEDS(NEED_CPUS | NEED_HOTPLUG);
+
 	char *p = base_pages(HUGE, 0);
 	pid_t pid = reading_child(2, p, HUGE);
 	const char *online = "/sys/devices/system/cpu/cpu2/online";
@@ -534,10 +565,12 @@ TEST_F(targets, cpu_hotplug)
 	ASSERT_EQ(0, numamig_add(self->dev, pid, NUMAMIG_TARGET_DRY_RUN));
 	EXPECT_TRUE(wait_for(has_samples, &a, 20));
 	for (i = 0; i < 3; i++) {
+		may_run_on(pid, 2, 0);
 		write_text(online, "0");
 		a.samples = samples_of(self->dev, pid) + 30;
 		EXPECT_TRUE(wait_for(has_samples, &a, 20));
 		write_text(online, "1");
+		may_run_on(pid, 2, 2);
 		a.samples = samples_of(self->dev, pid) + 30;
 		EXPECT_TRUE(wait_for(has_samples, &a, 20));
 	}

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "kselftest.h"
+#include "needs.h"
 #include "nm_test.h"
 
 #define PART_PAGES	256
@@ -315,6 +316,7 @@ int main(int argc, char **argv)
 {
 	static struct writer w[MAX_CPUS];
 	double seconds = argc > 1 ? atof(argv[1]) : 30;
+	const char *why = lacks(NEED_NODES);
 	pthread_t movers[3];
 	int i;
 
@@ -322,6 +324,8 @@ int main(int argc, char **argv)
 	if (t.cpus > MAX_CPUS)
 		t.cpus = MAX_CPUS;
 	ksft_print_header();
+	if (why)
+		ksft_exit_skip("%s\n", why);
 	ksft_set_plan(4);
 	t.buf = anonymous(buffer_bytes());
 	t.counters = anonymous(COUNTER_PAGES * PAGE);

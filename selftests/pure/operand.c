@@ -151,20 +151,30 @@ static const struct vector vectors[] = {
 	REFUSE("end of the code", "\x48\x83\xc3", NM_REFUSE_CODE),
 	REFUSE("no operand in reach", "\xeb\xfe", NM_REFUSE_STEPS),
 	REFUSE("invalid in 64-bit code", "\x06", NM_REFUSE_INSN),
+	/* found by fuzzing against the processor */
+	STORE("btc [eax-8],edi wraps with its bit number",
+	      "\x67\x0f\xbb\x78\xf8", 0xfffffff8, 1),
+	REFUSE("push word [rdi]", "\x66\xff\x37", NM_REFUSE_INSN),
+	REFUSE("call word [rdi]", "\x66\xff\x17", NM_REFUSE_INSN),
+	REFUSE("rep loopne: some processors do loope",
+	       "\xf3\xe0\x00\x48\x8b\x03", NM_REFUSE_BRANCH),
+	REFUSE("repne loope", "\xf2\xe1\x00\x48\x8b\x03",
+	       NM_REFUSE_BRANCH),
 };
 
-TEST(known_code)
+#include "operand_answers.h"
+
+/* How many of @n answers are wrong. */
+static u32 judge(const struct vector *v, u32 n, const struct nm_regs *start)
 {
-	const struct vector *v;
 	struct nm_operand op;
 	enum nm_refusal why;
 	struct nm_regs r;
 	struct code c;
-	u32 k, wrong = 0;
+	u32 wrong = 0;
 
-	for (k = 0; k < ARRAY_SIZE(vectors); k++) {
-		v = &vectors[k];
-		r = regs();
+	for (; n--; v++) {
+		r = *start;
 		c = (struct code){ (const u8 *)v->bytes, v->len };
 		why = nm_operand_next(&r, fetch, &c, &op);
 		if (why == v->why &&
@@ -179,7 +189,25 @@ TEST(known_code)
 		       v->name, why, op.nr, (long long)op.acc[0].addr,
 		       op.acc[0].write ? "store" : "load", op.steps);
 	}
-	EXPECT_EQ(0, wrong);
+	return wrong;
+}
+
+TEST(known_code)
+{
+	struct nm_regs r = regs();
+
+	EXPECT_EQ(0, judge(vectors, ARRAY_SIZE(vectors), &r));
+}
+
+TEST(answers_of_a_processor)
+{
+	struct nm_regs r = regs();
+
+	r.have_fs = true;
+	r.have_gs = true;
+	r.fs_base = 0x123450000ull;
+	r.gs_base = 0x7f0000000000ull;
+	EXPECT_EQ(0, judge(answers, ARRAY_SIZE(answers), &r));
 }
 
 TEST(live_segment_base_is_used)
@@ -193,6 +221,48 @@ TEST(live_segment_base_is_used)
 	r.fs_base = 0x7f0000000000ull;
 	ASSERT_EQ(NM_OK, nm_operand_next(&r, fetch, &c, &op));
 	EXPECT_EQ(0x7f0000000028ull, op.acc[0].addr);
+}
+
+/* rdgsbase writes 4 or 8 bytes; 66 does not make it 2. */
+TEST(segment_base_is_read_whole)
+{
+	static const u8 code[] = "\x66\xf3\x0f\xae\xca\x48\x8b\x02";
+	struct code c = { code, sizeof(code) - 1 };
+	struct nm_regs r = regs();
+	struct nm_operand op;
+
+	r.have_gs = true;
+	r.gs_base = 0x7f0012345678ull;
+	ASSERT_EQ(NM_OK, nm_operand_next(&r, fetch, &c, &op));
+	EXPECT_EQ(0x12345678, op.acc[0].addr);
+}
+
+static unsigned int fetch_then(void *ctx, u64 ip, u8 *buf, unsigned int len)
+{
+	const struct code *c = ctx;
+
+	/* what was in the buffer before */
+	memset(buf, c->bytes[c->len], NM_CODE_WINDOW + NM_CODE_SLACK);
+	return fetch(ctx, ip, buf, len);
+}
+
+/* A cut instruction is cut, whatever it would be with the bytes behind it. */
+TEST(bytes_behind_the_code_say_nothing)
+{
+	/* 0f 05 is syscall, 0f 38 05 and 0f 1f are harmless */
+	static const u8 behind[][2] = {
+		{ 0x0f, 0x05 }, { 0x0f, 0x38 }, { 0x0f, 0x1f },
+	};
+	struct nm_regs r = regs();
+	struct nm_operand op;
+	u32 k;
+
+	for (k = 0; k < ARRAY_SIZE(behind); k++) {
+		struct code c = { behind[k], 1 };
+
+		EXPECT_EQ(NM_REFUSE_CODE,
+			  nm_operand_next(&r, fetch_then, &c, &op));
+	}
 }
 
 /* What the registers say at the sample decides which way a branch goes. */

@@ -202,8 +202,9 @@ static void find_truth(struct truth *tr, const struct user_regs_struct *r)
 	}
 	implicit_stack(tr, t.insn, r);
 	/* capstone 4 does not apply a register bit offset */
-	if (tr->nr && (t.insn->id == X86_INS_BT || t.insn->id == X86_INS_BTS ||
-		       t.insn->id == X86_INS_BTR || t.insn->id == X86_INS_BTC) &&
+	if (tr->nr &&
+	    (t.insn->id == X86_INS_BT || t.insn->id == X86_INS_BTS ||
+	     t.insn->id == X86_INS_BTR || t.insn->id == X86_INS_BTC) &&
 	    t.insn->detail->x86.operands[1].type == X86_OP_REG)
 		tr->unsure = true;
 }

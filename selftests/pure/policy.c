@@ -130,6 +130,24 @@ TEST_F(policy, block_needs_spread_unless_it_is_one_folio)
 	EXPECT_EQ(NM_BLOCK_ORDER, entry(self, 0)->order);
 }
 
+/* Somebody else moved the folio after its first accesses. */
+TEST_F(policy, large_folio_is_not_sent_where_it_is)
+{
+	struct nm_hot_sample s = {
+		.obj = 1, .index = 1024, .addr = 1024 << 12, .space = 1,
+		.node = 1, .home = 0, .large = true,
+	};
+	struct nm_hot_entry *page, *block;
+	u32 k;
+
+	for (k = 0; k < 10; k++) {
+		s.home = k >= 5;
+		s.index = 1024 + k;
+		nm_hot_count(&self->h, &s, &page, &block);
+	}
+	EXPECT_EQ(0, advise(self, 1));
+}
+
 TEST_F(policy, block_of_two_nodes_stays)
 {
 	u64 k;
@@ -342,6 +360,21 @@ TEST_F(policy, bucket_gives_its_rate_and_never_less_than_a_block)
 	b.tokens = 0;
 	nm_bucket_fill(&self->p, &b, 6100);
 	EXPECT_EQ(26214, b.tokens);
+}
+
+/* However often it is filled, no page is given too many or forgotten. */
+TEST_F(policy, bucket_gives_exactly_its_rate)
+{
+	struct nm_bucket b;
+	u64 step, t = 0;
+
+	self->p.rate_mib = 1;
+	for (step = 1; step < 60; step++) {
+		b = (struct nm_bucket){ 0 };
+		for (t = step; t < 1900; t += step)
+			nm_bucket_fill(&self->p, &b, t);
+		ASSERT_EQ(256 * (t - step) / 1000, b.tokens);
+	}
 }
 
 TEST_F(policy, period_follows_its_cost)

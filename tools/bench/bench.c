@@ -103,28 +103,22 @@ void nm_result_placement(struct nm_result *r, const char *text)
 	snprintf(r->placement, sizeof(r->placement), "%s", text);
 }
 
-void nm_note(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
-
 /* Read all that a command prints. */
 static char *output_of(const char *cmd)
 {
 	size_t len = 0, room = 1 << 16;
-	char *buf = malloc(room);
+	char *buf = malloc(room), *more;
 	FILE *f = popen(cmd, "r");
 	size_t n;
 
 	while (f && buf && (n = fread(buf + len, 1, room - len - 1, f)) > 0) {
 		len += n;
-		if (len + 1 >= room)
-			buf = realloc(buf, room *= 2);
+		if (len + 1 < room)
+			continue;
+		more = realloc(buf, room *= 2);
+		if (!more)
+			free(buf);
+		buf = more;
 	}
 	if (f && pclose(f) && !len) {
 		free(buf);

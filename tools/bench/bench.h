@@ -61,8 +61,6 @@ void nm_result_null(struct nm_result *r, const struct nm_row *row,
 bool nm_result_merge(struct nm_result *r, const char *bench, bool quick);
 /* "as found" unless a benchmark says where threads and memory were put. */
 void nm_result_placement(struct nm_result *r, const char *text);
-/* A line for people, not in the JSON. */
-void nm_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 double nm_median(double *v, unsigned int n);
 
@@ -76,6 +74,5 @@ uint64_t nm_read_number(const char *path);
 void *nm_memory(size_t bytes, int node, bool huge);
 /* How many of the pages of a range are on @node. */
 size_t nm_pages_on(int pid, const void *addr, size_t bytes, int node);
-void nm_pin_cpu(int cpu);
 
 #endif /* BENCH_H */

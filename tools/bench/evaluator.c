@@ -39,13 +39,10 @@
 #define CACHED		(1ul << 20)
 
 /* General registers in perf's order, with IP and FLAGS. */
-#define REGS_MASK	((1ull << PERF_REG_X86_AX) | (1ull << PERF_REG_X86_BX) | \
-			 (1ull << PERF_REG_X86_CX) | (1ull << PERF_REG_X86_DX) | \
-			 (1ull << PERF_REG_X86_SI) | (1ull << PERF_REG_X86_DI) | \
-			 (1ull << PERF_REG_X86_BP) | (1ull << PERF_REG_X86_SP) | \
-			 (1ull << PERF_REG_X86_IP) | \
-			 (1ull << PERF_REG_X86_FLAGS) | \
-			 (0xffull << PERF_REG_X86_R8))
+#define REG(r)		(1ull << PERF_REG_X86_##r)
+#define REGS_MASK	(REG(AX) | REG(BX) | REG(CX) | REG(DX) | REG(SI) | \
+			 REG(DI) | REG(BP) | REG(SP) | REG(IP) | REG(FLAGS) | \
+			 0xff * REG(R8))
 #define NR_REGS		18
 
 /* One sample as perf writes it with PERF_SAMPLE_REGS_USER. */

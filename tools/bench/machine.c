@@ -93,12 +93,3 @@ size_t nm_pages_on(int pid, const void *addr, size_t bytes, int node)
 	return found;
 }
 
-void nm_pin_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("sched_setaffinity");
-}

@@ -6,7 +6,8 @@
  * says where they come from:
  *
  *	{ "version", "kernel", "node", "nodes", "start",
- *	  "processes": { PID: { "command", "maps": [ line of /proc/PID/maps ] } } }
+ *	  "processes": { PID: { "command",
+ *			     "maps": [ line of /proc/PID/maps ] } } }
  *
  * The header is completed last, so a recording that was cut off has no JSON
  * object and is read without names.

@@ -6,9 +6,9 @@
  *   loops-* NAME SECONDS        until the time is over
  *   loops-* NAME --rounds N     so many rounds
  *
- * Prints a line per loop ("name uses stack hot region dev"), or before it runs the
- * buffers as "buffer N ADDRESS BYTES" and then "run", and waits for a line on
- * standard input before it starts.  At the end it prints the rounds done and
+ * Prints a line per loop ("name uses stack hot region dev"), or before it runs
+ * the buffers as "buffer N ADDRESS BYTES" and then "run", and waits for a line
+ * on standard input before it starts.  At the end it prints the rounds done and
  * waits for the input to end, so that its memory can still be looked at.
  */
 #include <stdio.h>
