@@ -157,8 +157,14 @@ soak: $(O)/tests/urpc_soak
 $(O)/tests/fuzz-urpc: selftests/fuzz/urpc.c selftests/fuzz/fuzz.c \
 		selftests/fuzz/fuzz.h $(URPC_ASAN_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) $(ASAN_FLAGS) -o $@ $< selftests/fuzz/fuzz.c \
-		$(URPC_ASAN_OBJ) -lpthread
+	$(CC) $(TEST_CFLAGS) -DFUZZ_TARGET='"urpc"' $(ASAN_FLAGS) -o $@ $< \
+		selftests/fuzz/fuzz.c $(URPC_ASAN_OBJ) -lpthread
+
+$(O)/fuzz/urpc: selftests/fuzz/urpc.c selftests/fuzz/fuzz.h $(URPC_LIB_SRC) \
+		$(TOOL_HDR)
+	@mkdir -p $(@D)
+	clang $(TEST_CFLAGS) -O1 -fsanitize=fuzzer $(SAN_FLAGS) -o $@ $< \
+		$(URPC_LIB_SRC) -lpthread
 
 tests: $(NM_TEST_BIN) $(PURE_BIN) $(URPC_MODULE_TESTS) $(URPC_TEST_BIN) \
 	$(O)/tests/fuzz-urpc
