@@ -452,7 +452,6 @@ TEST(rights)
 	pthread_cancel(t);
 	pthread_join(t, NULL);
 	close(ep);
-	chmod("/dev/urpc", 0600);
 }
 
 TEST(names_belong_to_an_ipc_namespace)

@@ -163,7 +163,7 @@ TEST_F(sleep, threads)
 	EXPECT_EQ(self->from.n, self->to.n);
 	/* or it was no test of sleeping */
 	ASSERT_EQ(0, urpc_get_stats(c[1], &s));
-	EXPECT_LT(50, s.sleeps);
+	EXPECT_LT(5, s.sleeps);
 	urpc_close(c[0]);
 	urpc_close(c[1]);
 }
