@@ -59,6 +59,7 @@ help:
 	@echo 'make check       every test (what CI runs)'
 	@echo 'make check-matrix   the tests on seven stock kernels, 6.1 to 7.3'
 	@echo 'make kselftest   the tests on the kernel that runs here (root)'
+	@echo 'make check-debug the tests of the modules on a kernel with checkers'
 	@echo 'make lint        the style of the sources'
 	@echo 'make fuzz        coverage-guided fuzzing (FUZZ_ARGS=--help)'
 	@echo 'make coverage    what unit tests and fuzzing reach'
@@ -111,6 +112,8 @@ check-matrix:
 	tools/check-matrix
 kselftest:
 	selftests/kselftest
+check-debug:
+	tools/check-debug
 lint:
 	selftests/lint/lint
 
@@ -193,6 +196,6 @@ clean:
 	rm -rf $(O)
 
 .PHONY: all help check-kdir modtree modules modules_install demo check lint \
-	check-matrix kselftest \
+	check-matrix check-debug kselftest \
 	install install-tools uninstall dkms load unload clean
 .DELETE_ON_ERROR:

@@ -318,25 +318,34 @@ static bool follows(struct nm_target *t, struct task_struct *leader)
 	return found;
 }
 
-/* Does some event of the target count @leader or a thread of its group? */
-bool nm_attached(struct nm_target *t, struct task_struct *leader)
+/**
+ * nm_attached - does some event count a process?
+ * @t: target whose events are meant
+ * @leader: the process's thread group leader, held
+ *
+ * Return: 1 when one counts a thread of it, 0 when none does, -ENOMEM when
+ * that cannot be found out.
+ */
+int nm_attached(struct nm_target *t, struct task_struct *leader)
 {
 	struct task_struct *p;
 	struct xarray covered;
-	bool found = false;
+	int ret;
 
 	lockdep_assert_held(&nm_lock);
 	if (!nm_sampler_current()->event)
 		return follows(t, leader);
 	xa_init(&covered);
-	if (!find_covered(t, &covered)) {
+	ret = find_covered(t, &covered);
+	if (!ret) {
 		rcu_read_lock();
 		for_each_thread(leader, p)
-			found |= !!xa_load(&covered, (unsigned long)p);
+			if (xa_load(&covered, (unsigned long)p))
+				ret = 1;
 		rcu_read_unlock();
 	}
 	xa_destroy(&covered);
-	return found;
+	return ret;
 }
 
 /**

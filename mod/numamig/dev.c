@@ -149,6 +149,14 @@ static int cmd_target_add(struct nm_file *f, union nm_arg *arg)
 	return nm_target_add(f, a);
 }
 
+/* The caller could not be told: there is no target then. */
+static void undo_target_add(struct nm_file *f, union nm_arg *arg)
+{
+	mutex_lock(&nm_lock);
+	nm_target_withdraw(f, arg->target_add.pid);
+	mutex_unlock(&nm_lock);
+}
+
 static int cmd_target_del(struct nm_file *f, union nm_arg *arg)
 {
 	struct numamig_target_del *a = &arg->target_del;
@@ -273,47 +281,59 @@ static int cmd_stop(struct nm_file *f, union nm_arg *arg)
  * @cmd: its number
  * @size: of its structure now
  * @min_size: of its first version
- * @locked: run under nm_lock
+ * @how: NM_OP_* bits
  * @run: the command
+ * @undo: take it back, for its answer could not be written; may be NULL
  */
 struct nm_op {
 	unsigned int cmd;
 	u16 size;
 	u16 min_size;
-	bool locked;
+	u16 how;
 	int (*run)(struct nm_file *f, union nm_arg *arg);
+	void (*undo)(struct nm_file *f, union nm_arg *arg);
 };
 
-#define NM_OP(_cmd, _run, _struct, _last, _locked)			\
+#define NM_OP_LOCKED	BIT(0)	/* run under nm_lock */
+#define NM_OP_ANSWERS	BIT(1)	/* the structure has fields to hand out */
+#define NM_OP_ALWAYS	BIT(2)	/* hand them out after an error too */
+
+#define NM_OP(_cmd, _run, _struct, _last, _how, ...)			\
 	[_IOC_NR(_cmd) - NUMAMIG_CMD_INFO] = {				\
 		.cmd = _cmd,						\
 		.size = sizeof(_struct) +				\
 			BUILD_BUG_ON_ZERO(sizeof(union nm_arg) <	\
 					  sizeof(_struct)),		\
 		.min_size = offsetofend(_struct, _last),		\
-		.locked = _locked,					\
+		.how = _how,						\
 		.run = _run,						\
+		__VA_ARGS__						\
 	}
 
 static const struct nm_op ops[] = {
-	NM_OP(NUMAMIG_INFO, cmd_info, struct numamig_info, period_ns, true),
+	NM_OP(NUMAMIG_INFO, cmd_info, struct numamig_info, period_ns,
+	      NM_OP_LOCKED | NM_OP_ANSWERS),
 	NM_OP(NUMAMIG_TARGET_ADD, cmd_target_add, struct numamig_target_add,
-	      start_time, true),
+	      start_time, NM_OP_LOCKED | NM_OP_ANSWERS,
+	      .undo = undo_target_add),
 	NM_OP(NUMAMIG_TARGET_DEL, cmd_target_del, struct numamig_target_del,
-	      __reserved, true),
+	      __reserved, NM_OP_LOCKED),
 	NM_OP(NUMAMIG_TARGET_STAT, cmd_target_stat,
-	      struct numamig_target_stat, active, true),
+	      struct numamig_target_stat, active,
+	      NM_OP_LOCKED | NM_OP_ANSWERS),
 	NM_OP(NUMAMIG_TARGET_LIST, cmd_target_list,
-	      struct numamig_target_list, pids, false),
+	      struct numamig_target_list, pids, NM_OP_ANSWERS),
 	NM_OP(NUMAMIG_INJECT, cmd_inject, struct numamig_inject, samples,
-	      false),
-	NM_OP(NUMAMIG_MOVE, cmd_move, struct numamig_move, pages, false),
+	      NM_OP_ANSWERS | NM_OP_ALWAYS),
+	NM_OP(NUMAMIG_MOVE, cmd_move, struct numamig_move, pages,
+	      NM_OP_ANSWERS | NM_OP_ALWAYS),
 	NM_OP(NUMAMIG_STREAM, cmd_stream, struct numamig_stream, __reserved,
-	      true),
-	NM_OP(NUMAMIG_HELPER, cmd_helper, struct numamig_helper, flags, true),
+	      NM_OP_LOCKED),
+	NM_OP(NUMAMIG_HELPER, cmd_helper, struct numamig_helper, flags,
+	      NM_OP_LOCKED),
 	NM_OP(NUMAMIG_ORDER_DONE, cmd_order_done, struct numamig_order_done,
-	      pages, false),
-	NM_OP(NUMAMIG_STOP, cmd_stop, struct numamig_stop, flags, false),
+	      pages, 0),
+	NM_OP(NUMAMIG_STOP, cmd_stop, struct numamig_stop, flags, 0),
 };
 
 static const struct nm_op *find_op(unsigned int cmd)
@@ -333,13 +353,27 @@ static int run_op(const struct nm_op *op, struct nm_file *f,
 {
 	int ret;
 
-	if (!op->locked)
+	if (!(op->how & NM_OP_LOCKED))
 		return op->run(f, arg);
 	if (mutex_lock_interruptible(&nm_lock))
 		return -ERESTARTSYS;
 	ret = op->run(f, arg);
 	mutex_unlock(&nm_lock);
 	return ret;
+}
+
+/* Write the answer of @op, which returned @ret. */
+static int answer(const struct nm_op *op, struct nm_file *f,
+		  void __user *ubuf, union nm_arg *arg, int ret)
+{
+	if (!(op->how & NM_OP_ANSWERS) ||
+	    (ret && !(op->how & NM_OP_ALWAYS)))
+		return ret;
+	if (!copy_to_user(ubuf, arg, min_t(u32, arg->size, op->size)))
+		return ret;
+	if (!ret && op->undo)
+		op->undo(f, arg);
+	return -EFAULT;
 }
 
 static long nm_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
@@ -364,12 +398,7 @@ static long nm_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return ret;
 	arg.size = size;
 	ret = run_op(op, file->private_data, &arg);
-	/* what was done before an error is reported too */
-	if (ret && cmd != NUMAMIG_INJECT && cmd != NUMAMIG_MOVE)
-		return ret;
-	if (copy_to_user(ubuf, &arg, min_t(u32, size, op->size)))
-		return -EFAULT;
-	return ret;
+	return answer(op, file->private_data, ubuf, &arg, ret);
 }
 
 static const struct file_operations nm_fops = {

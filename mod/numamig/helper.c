@@ -166,6 +166,42 @@ static struct nm_order *take_queued(struct numamig_order *rec)
 	return o;
 }
 
+static struct nm_order *find_held(u64 id)
+{
+	struct nm_order *o;
+
+	lockdep_assert_held(&helper.lock);
+	list_for_each_entry(o, &helper.held, link)
+		if (o->id == id)
+			return o;
+	return NULL;
+}
+
+/*
+ * @f could not be handed an order: it is the first in the queue again.  It may
+ * have been cancelled meanwhile; and the queue of a target that is gone was
+ * emptied while the order was not in it.
+ */
+static void give_back(struct nm_file *f, u64 id)
+{
+	struct nm_order *o;
+	bool dead = false;
+
+	spin_lock(&helper.lock);
+	o = find_held(id);
+	if (o) {
+		dead = READ_ONCE(o->target->dead);
+		list_del(&o->link);
+		if (!dead)
+			list_add(&o->link, &helper.queued);
+	}
+	spin_unlock(&helper.lock);
+	if (dead)
+		nm_order_end(o, NUMAMIG_ORDER_CANCELLED);
+	wake_up(&f->wait);
+	wake_up(&helper.quiet);
+}
+
 static bool nothing_queued(void)
 {
 	return list_empty_careful(&helper.queued);
@@ -188,8 +224,10 @@ ssize_t nm_helper_read(struct nm_file *f, char __user *buf, size_t len,
 			return ret;
 	}
 	while (len - done >= sizeof(rec) && take_queued(&rec)) {
-		if (copy_to_user(buf + done, &rec, sizeof(rec)))
+		if (copy_to_user(buf + done, &rec, sizeof(rec))) {
+			give_back(f, rec.id);
 			return done ? done : -EFAULT;
+		}
 		done += sizeof(rec);
 	}
 	return done;
@@ -202,18 +240,14 @@ __poll_t nm_helper_poll(struct nm_file *f)
 
 static struct nm_order *take_held(u64 id)
 {
-	struct nm_order *o, *found = NULL;
+	struct nm_order *o;
 
 	spin_lock(&helper.lock);
-	list_for_each_entry(o, &helper.held, link) {
-		if (o->id == id) {
-			list_del(&o->link);
-			found = o;
-			break;
-		}
-	}
+	o = find_held(id);
+	if (o)
+		list_del(&o->link);
 	spin_unlock(&helper.lock);
-	return found;
+	return o;
 }
 
 static enum numamig_order_result helper_result(const struct nm_order *o,

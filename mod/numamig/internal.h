@@ -214,6 +214,7 @@ extern struct list_head nm_targets;
 int nm_target_add(struct nm_file *owner, struct numamig_target_add *arg);
 void nm_target_remove(struct nm_target *t);
 int nm_target_del(pid_t pid);
+void nm_target_withdraw(struct nm_file *owner, pid_t nr);
 int nm_target_stat(struct numamig_target_stat *arg);
 unsigned int nm_target_list(s32 *pids);
 void nm_targets_of_file(struct nm_file *owner);
@@ -227,7 +228,7 @@ bool nm_target_ended(struct nm_target *t);
 int nm_attach(struct nm_target *t);
 void nm_count_processes(struct nm_target *t);
 void nm_detach(struct nm_target *t);
-bool nm_attached(struct nm_target *t, struct task_struct *leader);
+int nm_attached(struct nm_target *t, struct task_struct *leader);
 
 /* space.c; all under nm_target.lock */
 struct nm_space *nm_space_get(struct nm_target *t, u64 mm, pid_t tgid);

@@ -42,13 +42,16 @@ static struct nm_space *space_new(struct nm_target *t, struct mm_struct *mm,
 				  struct task_struct *task)
 {
 	struct nm_space *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	int ret;
 
 	if (!s)
-		return NULL;
-	if (xa_alloc(&t->spaces, &s->id, s, XA_LIMIT(1, MAX_SPACES),
-		     GFP_KERNEL))
+		return ERR_PTR(-ENOMEM);
+	ret = xa_alloc(&t->spaces, &s->id, s, XA_LIMIT(1, MAX_SPACES),
+		       GFP_KERNEL);
+	if (ret)
 		goto err_free;
-	if (xa_err(xa_store(&t->by_mm, (unsigned long)mm, s, GFP_KERNEL)))
+	ret = xa_err(xa_store(&t->by_mm, (unsigned long)mm, s, GFP_KERNEL));
+	if (ret)
 		goto err_erase;
 	mmgrab(mm);
 	t->nr_spaces++;
@@ -60,7 +63,8 @@ err_erase:
 	xa_erase(&t->spaces, s->id);
 err_free:
 	kfree(s);
-	return NULL;
+	/* too many processes: this one's samples are nobody's */
+	return ERR_PTR(ret == -EBUSY ? -ESRCH : ret);
 }
 
 /**
@@ -69,7 +73,7 @@ err_free:
  * @mm: from the sample, compared and not followed
  * @tgid: from the sample
  *
- * Return: NULL when the process is gone or uses another mm by now.
+ * Return: -ESRCH when the process is gone or uses another mm by now, -ENOMEM.
  */
 struct nm_space *nm_space_get(struct nm_target *t, u64 mm, pid_t tgid)
 {
@@ -83,7 +87,8 @@ struct nm_space *nm_space_get(struct nm_target *t, u64 mm, pid_t tgid)
 		return s;
 	task = task_with_mm(tgid, mm);
 	if (!task)
-		return NULL;
+		return ERR_PTR(-ESRCH);
+	s = ERR_PTR(-ESRCH);
 	m = get_task_mm(task);
 	if (m) {
 		if ((u64)(unsigned long)m == mm)

@@ -107,7 +107,7 @@ ssize_t nm_stream_read(struct nm_file *f, char __user *buf, size_t len,
 		       bool nonblock)
 {
 	struct nm_stream *s = f->stream;
-	unsigned int copied;
+	unsigned int copied = 0;
 	int ret;
 
 	if (len < sizeof(struct numamig_sample))
@@ -126,7 +126,10 @@ ssize_t nm_stream_read(struct nm_file *f, char __user *buf, size_t len,
 				    len / sizeof(struct numamig_sample) *
 				    sizeof(struct numamig_sample), &copied);
 	mutex_unlock(&f->read_lock);
-	return ret ? ret : copied;
+	/* what was copied before a fault is not in the buffer any more */
+	if (copied)
+		return copied;
+	return ret;
 }
 
 __poll_t nm_stream_poll(struct nm_file *f)

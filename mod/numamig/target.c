@@ -76,20 +76,23 @@ static bool has_space(struct nm_target *t, struct mm_struct *mm)
  * @leader: its thread group leader, held
  *
  * Return: the target that it is, or whose samples it has been in, or whose
- * event it carries; NULL if none.
+ * event it carries; NULL if none; -ENOMEM when that cannot be found out.
  */
 struct nm_target *nm_target_of(struct task_struct *leader)
 {
 	struct nm_target *t = target_by_tgid(leader->tgid);
+	int ret;
 
 	if (t)
 		return t;
 	list_for_each_entry(t, &nm_targets, link)
 		if (leader->mm && has_space(t, leader->mm))
 			return t;
-	list_for_each_entry(t, &nm_targets, link)
-		if (nm_attached(t, leader))
-			return t;
+	list_for_each_entry(t, &nm_targets, link) {
+		ret = nm_attached(t, leader);
+		if (ret)
+			return ret < 0 ? ERR_PTR(ret) : t;
+	}
 	return NULL;
 }
 
@@ -200,8 +203,9 @@ int nm_target_add(struct nm_file *owner, struct numamig_target_add *arg)
 	leader = find_leader(arg->pid);
 	if (IS_ERR(leader))
 		return PTR_ERR(leader);
-	ret = -EEXIST;
-	if (nm_target_of(leader))
+	t = nm_target_of(leader);
+	ret = IS_ERR(t) ? PTR_ERR(t) : -EEXIST;
+	if (t)
 		goto out_task;
 	ret = -ENOSPC;
 	if (nr_targets() >= NM_MAX_TARGETS)
@@ -257,6 +261,17 @@ int nm_target_del(pid_t pid)
 		return -ENOENT;
 	nm_target_remove(t);
 	return 0;
+}
+
+/* Remove the target that @nr names if @owner added it. */
+void nm_target_withdraw(struct nm_file *owner, pid_t nr)
+{
+	struct nm_target *t;
+
+	lockdep_assert_held(&nm_lock);
+	t = target_by_tgid(tgid_of(nr));
+	if (t && t->owner == owner)
+		nm_target_remove(t);
 }
 
 void nm_targets_of_file(struct nm_file *owner)

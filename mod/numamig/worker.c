@@ -155,16 +155,16 @@ static void find_page_now(const struct nm_space *s, struct nm_raw *raw)
 		raw->flags |= NM_RAW_LARGE;
 }
 
-/* Count a sample; t->lock is held.  False: its process is gone. */
-static bool ingest(struct nm_target *t, struct nm_raw *raw, int node)
+/* Count a sample; t->lock is held.  Fails when its process is gone. */
+static int ingest(struct nm_target *t, struct nm_raw *raw, int node)
 {
 	struct nm_space *s = t->last_space;
 
 	lockdep_assert_held(&t->lock);
 	if (!s || (u64)(unsigned long)s->mm != raw->mm) {
 		s = nm_space_get(t, raw->mm, raw->tgid);
-		if (!s)
-			return false;
+		if (IS_ERR(s))
+			return PTR_ERR(s);
 		t->last_space = s;
 	}
 	if (!(raw->flags & NM_RAW_KNOWN))
@@ -172,7 +172,7 @@ static bool ingest(struct nm_target *t, struct nm_raw *raw, int node)
 	t->samples++;
 	t->fresh++;
 	count_sample(t, s, raw, node);
-	return true;
+	return 0;
 }
 
 /*
@@ -201,7 +201,7 @@ static bool take_raw(struct nm_raw *raw)
 		t = nm_target_by_id(raw->target);
 		switch_target(t);
 	}
-	if (!t || !ingest(t, raw, node)) {
+	if (!t || ingest(t, raw, node)) {
 		nm_count(NM_C_STALE);
 		return true;
 	}
@@ -236,17 +236,17 @@ static int inject_into(struct nm_target *t, struct task_struct *task,
 		.cpu = cpumask_first(cpumask_of_node(in->node)),
 	};
 	struct mm_struct *mm = get_task_mm(task);
-	bool ok;
+	int ret;
 
 	if (!mm)
 		return -ESRCH;
 	raw.mm = (unsigned long)mm;
 	mutex_lock(&t->lock);
-	ok = ingest(t, &raw, in->node);
+	ret = ingest(t, &raw, in->node);
 	mutex_unlock(&t->lock);
 	mmput(mm);
-	if (!ok)
-		return -ESRCH;
+	if (ret)
+		return ret;
 	nm_count(NM_C_INJECTED);
 	export_sample(&raw, in->node, raw.home);
 	return 0;
@@ -275,7 +275,10 @@ int nm_inject(const struct numamig_sample *in)
 	if (!task)
 		return -ESRCH;
 	t = nm_target_of(task->group_leader);
-	ret = t ? inject_into(t, task, in) : -ESRCH;
+	if (IS_ERR(t))
+		ret = PTR_ERR(t);
+	else
+		ret = t ? inject_into(t, task, in) : -ESRCH;
 	put_task_struct(task);
 	nm_stream_wake();
 	return ret;

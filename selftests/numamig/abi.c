@@ -198,6 +198,52 @@ TEST_F(abi, bad_pointer)
 	munmap(hole, PAGE);
 }
 
+/* A structure in memory that can only be read. */
+static void *read_only(const void *arg, size_t size)
+{
+	static char *p;
+
+	if (p)
+		munmap(p, PAGE);
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(p, arg, size);
+	mprotect(p, PAGE, PROT_READ);
+	return p;
+}
+
+#define READ_ONLY(arg) read_only(&(arg), sizeof(arg))
+
+/*
+ * A command whose answer cannot be written fails and changes nothing; one that
+ * answers nothing writes nothing.
+ */
+TEST_F(abi, answer_not_writable)
+{
+	struct numamig_target_add add = { .size = sizeof(add),
+					  .pid = getpid() };
+	struct numamig_target_del del = { .size = sizeof(del),
+					  .pid = getpid() };
+	struct numamig_stream stream = { .size = sizeof(stream),
+					 .entries = 16 };
+	struct numamig_helper helper = { .size = sizeof(helper) };
+	struct numamig_stop stop = { .size = sizeof(stop) };
+	struct numamig_info info = { .size = sizeof(info) };
+
+	EXPECT_EQ(EFAULT, call(self->fd, NUMAMIG_INFO, READ_ONLY(info)));
+	EXPECT_EQ(EFAULT, call(self->fd, NUMAMIG_TARGET_ADD, READ_ONLY(add)));
+	EXPECT_EQ(0, counter("targets"));
+	EXPECT_EQ(0, call(self->fd, NUMAMIG_TARGET_ADD, &add));
+	EXPECT_EQ(0, call(self->fd, NUMAMIG_TARGET_DEL, READ_ONLY(del)));
+	EXPECT_EQ(0, counter("targets"));
+	EXPECT_EQ(0, call(self->fd, NUMAMIG_STREAM, READ_ONLY(stream)));
+	EXPECT_EQ(0, call(self->fd, NUMAMIG_STOP, READ_ONLY(stop)));
+	close(self->fd);
+	self->fd = open("/dev/numamig", O_RDWR);
+	EXPECT_EQ(0, call(self->fd, NUMAMIG_HELPER, READ_ONLY(helper)));
+	EXPECT_EQ(1, counter("helper"));
+}
+
 /* A structure that ends at the last mapped byte is read no further. */
 TEST_F(abi, end_of_page)
 {
@@ -467,6 +513,44 @@ TEST_F(abi, roles)
 	EXPECT_EQ(EAGAIN, errno);
 	close(other);
 	EXPECT_EQ(0, counter("helper"));
+}
+
+/* The buffer ends in a hole: what fits is read, the rest is there after. */
+TEST_F(abi, stream_into_hole)
+{
+	struct numamig_stream stream = { .size = sizeof(stream),
+					 .entries = 16 };
+	struct numamig_target_add add = { .size = sizeof(add),
+					  .pid = getpid() };
+	struct numamig_sample s[3] = { { 0 } };
+	struct numamig_inject inject = {
+		.size = sizeof(inject), .count = 3, .samples = (uintptr_t)s,
+	};
+	char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct numamig_sample *end = (void *)(p + PAGE);
+	int i;
+
+	write_text(SYSFS "sampler", "inject");
+	mprotect(p + PAGE, PAGE, PROT_NONE);
+	for (i = 0; i < 3; i++) {
+		s[i].pid = getpid();
+		s[i].addr = (uintptr_t)p + i;
+	}
+	ASSERT_EQ(0, call(self->fd, NUMAMIG_STREAM, &stream));
+	ASSERT_EQ(0, call(self->fd, NUMAMIG_TARGET_ADD, &add));
+	ASSERT_EQ(0, call(self->fd, NUMAMIG_INJECT, &inject));
+	EXPECT_EQ(-1, read(self->fd, end, sizeof(s)));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ((ssize_t)(2 * sizeof(s[0])),
+		  read(self->fd, end - 2, sizeof(s)));
+	EXPECT_EQ((uintptr_t)p, end[-2].addr);
+	EXPECT_EQ((uintptr_t)p + 1, end[-1].addr);
+	EXPECT_EQ((ssize_t)sizeof(s[0]), read(self->fd, s, sizeof(s)));
+	EXPECT_EQ((uintptr_t)p + 2, s[0].addr);
+	close(self->fd);
+	self->fd = open("/dev/numamig", O_RDWR);
+	write_text(SYSFS "sampler", "auto");
 }
 
 TEST_F(abi, order_done_bad)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <numaif.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -143,6 +144,14 @@ static bool wait_order(uint64_t issued)
 	return wait_for(orders_done, &issued, 10);
 }
 
+/* 1 when the helper has something to read within ten seconds. */
+static int poll_order(struct numamig *helper)
+{
+	struct pollfd p = { .fd = numamig_fd(helper), .events = POLLIN };
+
+	return poll(&p, 1, 10000);
+}
+
 static uint64_t new_results(FIXTURE_DATA(orders) *self, const char *name)
 {
 	unsigned int i;
@@ -209,10 +218,12 @@ TEST_F(orders, local_enough_stays)
 	char *p = base_pages(4 * BLOCK, 0);
 	uint64_t issued = counter("orders/issued");
 
+	/* all of it has to be in one window */
+	write_text(SYSFS "policy/window_ms", "2000");
 	ASSERT_EQ(0, numamig_add(self->dev, getpid(), 0));
 	inject_all_over(self->dev, getpid(), p, 3 * BLOCK, 0, 900);
 	inject_all_over(self->dev, getpid(), p + 3 * BLOCK, BLOCK, 1, 100);
-	usleep(500000);
+	usleep(3000000);
 	EXPECT_EQ(issued, counter("orders/issued"));
 }
 
@@ -550,6 +561,33 @@ TEST_F(orders, helper_dies)
 	numamig_close(h);
 	EXPECT_TRUE(wait_order(issued));
 	EXPECT_LE(1, new_results(self, "no_helper"));
+}
+
+/* An order that could not be handed over is there for the next read. */
+TEST_F(orders, helper_reads_in_vain)
+{
+	void *hole = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	struct numamig_order o[8];
+	struct numamig *h;
+	char *p;
+
+	touch_on(0);
+	p = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fill(p, BLOCK, 1);
+	touch_on(-1);
+	ASSERT_EQ(0, numamig_open(&h));
+	ASSERT_EQ(0, numamig_helper(h));
+	ASSERT_EQ(0, numamig_add(self->dev, getpid(), 0));
+	inject_all_over(self->dev, getpid(), p, BLOCK, 1, 500);
+	ASSERT_EQ(1, poll_order(h));
+	EXPECT_EQ(-1, read(numamig_fd(h), hole, sizeof(o)));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(1, poll_order(h));
+	EXPECT_LT(0, read(numamig_fd(h), o, sizeof(o)));
+	EXPECT_EQ(getpid(), o[0].pid);
+	numamig_close(h);
 }
 
 /* What the helper reports is what is counted, once. */

@@ -24,11 +24,14 @@
  *  - EINVAL: @size is smaller than the first version of the structure.
  *  - E2BIG: @size is larger than known and the tail is not zero.
  *  - EOPNOTSUPP: a flag is not known, or a reserved field is not zero.
- *  - EFAULT: the structure cannot be read or written.
+ *  - EFAULT: the structure cannot be read, or its answer not written; a
+ *    command without out fields writes nothing.
+ *  - ENOMEM: there is no memory.
  *  - EPERM: the caller lacks CAP_SYS_NICE, CAP_PERFMON or CAP_SYS_PTRACE in
  *    the initial user namespace, at this call (not only at open).
  *
- * A command that fails changes nothing.  Process ids are those of the
+ * A command that fails changes nothing; NUMAMIG_INJECT and NUMAMIG_MOVE stop
+ * where they are.  Process ids are those of the
  * caller's pid namespace where they go in, and of the initial one where they
  * come out.
  *
