@@ -286,7 +286,7 @@ static void suffer(struct victim *v, double seconds)
 
 	/* on a machine that is busy otherwise, too, a few of each */
 	while (!v->wrong && ((began = seconds_now()) < end ||
-			     v->calls < 200)) {
+			     v->calls < 60)) {
 		ns = next_random(&v->seed) % (2 * MS);
 		v->wrong = receive_somehow(v, ns);
 		if (!v->wrong)

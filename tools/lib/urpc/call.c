@@ -113,7 +113,7 @@ static void announce(struct urpc_channel *c)
 	struct urpc_caller *call = &c->priv->call;
 
 	/* as the policy says: sleep at once, or poll first */
-	call->announced = !c->priv->rx.policy.now;
+	call->announced = !c->priv->rx.policy.now && !c->priv->rx.policy.trial;
 	if (call->announced)
 		c->priv->ops->announce(c);
 }

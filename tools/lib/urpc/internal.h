@@ -135,6 +135,11 @@ struct urpc_endpoint {
  * @fixed: the caller asked for it
  * @missed: sleeps in a row that followed polling in vain
  * @hits: short waits in a row while polling is given up
+ * @retry: waits until polling is tried again
+ * @trial: now
+ * @patience: about how many they were the last time
+ * @began: position when polling was begun
+ * @random: state of a generator, not 0
  */
 struct urpc_policy {
 	int64_t cost_ns;
@@ -143,6 +148,11 @@ struct urpc_policy {
 	bool fixed;
 	uint32_t missed;
 	uint32_t hits;
+	uint32_t retry;
+	bool trial;
+	uint32_t patience;
+	uint64_t began;
+	uint32_t random;
 };
 
 /**
