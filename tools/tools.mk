@@ -89,6 +89,13 @@ $(O)/man/%: Documentation/man/%.rst VERSION
 	@mkdir -p $(@D)
 	rst2man --strict $< $@
 
-man: $(MAN_OUT)
+# one function described in another's page
+MAN_ALIASES := $(shell sed 's/ .*//' Documentation/man/aliases)
+MAN_ALIAS_OUT := $(patsubst %,$(O)/man/%.3,$(MAN_ALIASES))
+$(MAN_ALIAS_OUT): $(O)/man/%.3: Documentation/man/aliases
+	@mkdir -p $(@D)
+	sed -n 's|^$* \(.*\)|.so man3/\1.3|p' $< >$@
+
+man: $(MAN_OUT) $(MAN_ALIAS_OUT)
 
 .PHONY: tools man loops

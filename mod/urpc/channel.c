@@ -162,7 +162,7 @@ void urpc_side_close(struct urpc_side *s)
 	kobject_put(&ch->kobj);
 }
 
-/* --- the file -------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------ */
 
 /**
  * urpc_side_file - the file of a side

@@ -89,7 +89,7 @@ void urpc_refuse_all(struct urpc_endpoint *e)
 	}
 }
 
-/* --- connect --------------------------------------------------------------- */
+/* --- connect ------------------------------------------------------------- */
 
 static int check_connect(const struct urpc_connect *a)
 {
@@ -260,7 +260,7 @@ err_fd:
 	return ret;
 }
 
-/* --- accept ---------------------------------------------------------------- */
+/* --- accept -------------------------------------------------------------- */
 
 static struct urpc_request *take_request(struct urpc_endpoint *e)
 {

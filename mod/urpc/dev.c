@@ -84,7 +84,7 @@ static long run_op(struct file *file, const struct urpc_op *op,
 	ret = op->run(file, &arg);
 	if (ret || !op->answers)
 		return ret;
-	/* a new descriptor stays open then, as with every call that makes one */
+	/* a new descriptor stays open then, as with any call that makes one */
 	if (copy_to_user(ubuf, &arg, min_t(u32, size, op->size)))
 		return -EFAULT;
 	return 0;
@@ -102,7 +102,7 @@ static int cmd_info(struct file *file, union urpc_arg *arg)
 	return 0;
 }
 
-/* --- /dev/urpc ------------------------------------------------------------- */
+/* --- /dev/urpc ----------------------------------------------------------- */
 
 /* Set once. */
 static struct urpc_endpoint *endpoint_of(struct file *file)
@@ -214,7 +214,7 @@ static struct miscdevice urpc_misc = {
 	.mode = 0600,
 };
 
-/* --- a channel ------------------------------------------------------------- */
+/* --- a channel ----------------------------------------------------------- */
 
 static int cmd_channel(struct file *file, union urpc_arg *arg)
 {

@@ -65,7 +65,7 @@ void urpc_driver_wake(struct urpc_driver *d)
 	wake_up(&d->wait);
 }
 
-/* --- messages -------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------ */
 
 /* The rings of a side, as the kernel's pages show them. */
 static int map_side(struct urpc_side *s)
@@ -173,7 +173,7 @@ static bool serve_all(struct urpc_driver *d)
 	return busy;
 }
 
-/* --- sleep ----------------------------------------------------------------- */
+/* --- sleep --------------------------------------------------------------- */
 
 static void set_sleep_words(struct urpc_side *s)
 {
@@ -233,7 +233,7 @@ static void driver_sleep(struct urpc_driver *d)
 		clear_sleep_words(s);
 }
 
-/* --- pings from driver to driver -------------------------------------------- */
+/* --- pings from driver to driver ----------------------------------------- */
 
 /* One round trip; the peer may be asleep, or be taking its CPU's time. */
 static int ping_once(struct urpc_side *s)
@@ -284,7 +284,7 @@ static bool run_job(struct urpc_driver *d)
 	return true;
 }
 
-/* --- the thread ------------------------------------------------------------ */
+/* --- the thread ---------------------------------------------------------- */
 
 static void take_incoming(struct urpc_driver *d)
 {
@@ -352,7 +352,7 @@ static void driver_stop(unsigned int cpu)
 		drop_side(s);
 }
 
-/* --- from outside ---------------------------------------------------------- */
+/* --- from outside -------------------------------------------------------- */
 
 /**
  * urpc_drivers_set - run drivers on these CPUs and no others

@@ -40,7 +40,7 @@
 
 extern struct mutex urpc_lock;
 
-/* --- stats.c --------------------------------------------------------------- */
+/* --- stats.c ------------------------------------------------------------- */
 
 enum urpc_counter {
 	URPC_C_CONNECTS,
@@ -71,7 +71,7 @@ static inline void urpc_count_n(unsigned int c, u64 n)
 
 u64 urpc_counter_read(unsigned int c);
 
-/* --- quota.c --------------------------------------------------------------- */
+/* --- quota.c ------------------------------------------------------------- */
 
 enum urpc_kind_of_object { URPC_Q_ENDPOINT, URPC_Q_CHANNEL, URPC_QUOTAS };
 
@@ -93,7 +93,7 @@ struct urpc_user *urpc_quota_take(enum urpc_kind_of_object what);
 void urpc_quota_give(struct urpc_user *u, enum urpc_kind_of_object what);
 void urpc_quota_read(struct urpc_info *info);
 
-/* --- region.c -------------------------------------------------------------- */
+/* --- region.c ------------------------------------------------------------ */
 
 /**
  * struct urpc_region - what one side of a channel writes
@@ -122,7 +122,7 @@ int urpc_region_mmap(struct urpc_region *r, struct vm_area_struct *vma,
 		     bool writable);
 void urpc_region_writers(struct urpc_region *r, struct cpumask *cpus);
 
-/* --- channel.c ------------------------------------------------------------- */
+/* --- channel.c ----------------------------------------------------------- */
 
 struct urpc_channel;
 struct urpc_driver;
@@ -213,7 +213,7 @@ void urpc_side_close(struct urpc_side *s);
 struct file *urpc_side_file(struct urpc_side *s);
 unsigned int urpc_channels_count(void);
 
-/* --- wait.c ---------------------------------------------------------------- */
+/* --- wait.c -------------------------------------------------------------- */
 
 extern unsigned int urpc_barrier_rate;		/* READ_ONCE */
 
@@ -226,7 +226,7 @@ bool urpc_barrier(struct urpc_side *s);
 void urpc_wait_init(struct urpc_side *s);
 void urpc_wait_stop(struct urpc_side *s);
 
-/* --- endpoint.c ------------------------------------------------------------ */
+/* --- endpoint.c ---------------------------------------------------------- */
 
 /**
  * struct urpc_endpoint - an open file of /dev/urpc that receives
@@ -272,14 +272,14 @@ int urpc_endpoint_permits(const struct urpc_endpoint *e);
 unsigned int urpc_endpoints_count(void);
 bool urpc_name_valid(const char *name);
 
-/* --- connect.c ------------------------------------------------------------- */
+/* --- connect.c ----------------------------------------------------------- */
 
 int urpc_connect(struct urpc_endpoint *e, struct urpc_connect *arg);
 int urpc_accept(struct urpc_endpoint *e, struct urpc_accept *arg);
 void urpc_refuse_all(struct urpc_endpoint *e);
 void urpc_side_take_cred(struct urpc_side *s);
 
-/* --- driver.c -------------------------------------------------------------- */
+/* --- driver.c ------------------------------------------------------------ */
 
 extern unsigned int urpc_driver_poll_us;	/* READ_ONCE */
 
@@ -292,13 +292,13 @@ void urpc_driver_cpu(unsigned int cpu, bool online);
 void urpc_drivers_init(void);
 void urpc_drivers_exit(void);
 
-/* --- cpu.c ----------------------------------------------------------------- */
+/* --- cpu.c --------------------------------------------------------------- */
 
 int urpc_cpu_init(void);
 void urpc_cpu_exit(void);
 u32 urpc_cpu_state(u32 cpu, u32 flag);
 
-/* --- dev.c, sysfs.c -------------------------------------------------------- */
+/* --- dev.c, sysfs.c ------------------------------------------------------ */
 
 extern const struct file_operations urpc_channel_fops;
 extern struct kobject *urpc_channels_kobj;

@@ -102,7 +102,7 @@ const struct urpc_slot *urpc_region_slot(const struct urpc_region *r, u64 pos)
 	return &s[i % per_page];
 }
 
-/* --- mappings -------------------------------------------------------------- */
+/* --- mappings ------------------------------------------------------------ */
 
 static void mapping_open(struct vm_area_struct *vma)
 {

@@ -17,7 +17,7 @@ static struct kobject *urpc_kobj;
 struct kobject *urpc_channels_kobj;
 unsigned int urpc_channel_stats = 1;
 
-/* --- settings and counters ------------------------------------------------- */
+/* --- settings and counters ----------------------------------------------- */
 
 struct urpc_attr {
 	struct kobj_attribute attr;
@@ -151,7 +151,7 @@ static const struct attribute_group urpc_group = {
 	.attrs = urpc_attrs,
 };
 
-/* --- channels/ID/ ---------------------------------------------------------- */
+/* --- channels/ID/ -------------------------------------------------------- */
 
 #define to_channel(k)	container_of(k, struct urpc_channel, kobj)
 
@@ -182,7 +182,7 @@ static const struct attribute_group channel_group = {
 	.attrs = channel_attrs,
 };
 
-/* --- channels/ID/sideN/ ---------------------------------------------------- */
+/* --- channels/ID/sideN/ -------------------------------------------------- */
 
 /* What an attribute of a side shows. */
 enum side_value {

@@ -170,7 +170,7 @@ static inline __u32 urpc_ctl_len(__u64 ctl)
 	return ctl >> URPC_CTL_LEN_SHIFT & URPC_CTL_LEN_MASK;
 }
 
-/* --- the writer ----------------------------------------------------------- */
+/* --- the writer ---------------------------------------------------------- */
 
 /**
  * urpc_tx_room - look at the peer's acknowledgment
@@ -245,7 +245,7 @@ static inline bool urpc_tx_must_wake(struct urpc_tx *tx)
 	return true;
 }
 
-/* --- the reader ----------------------------------------------------------- */
+/* --- the reader ---------------------------------------------------------- */
 
 static inline const struct urpc_slot *urpc_rx_slot(const struct urpc_rx *rx)
 {

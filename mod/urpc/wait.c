@@ -41,7 +41,7 @@ unsigned int urpc_barrier_rate = 20000;
 
 static DEFINE_PER_CPU(struct cpumask, barrier_cpus);
 
-/* --- the barrier ----------------------------------------------------------- */
+/* --- the barrier --------------------------------------------------------- */
 
 static void full_barrier(void *unused)
 {
@@ -106,7 +106,7 @@ bool urpc_barrier(struct urpc_side *s)
 	return true;
 }
 
-/* --- what is waited for ---------------------------------------------------- */
+/* --- what is waited for -------------------------------------------------- */
 
 /* Did message @pos arrive in the ring that @s reads? */
 bool urpc_has_message(const struct urpc_side *s, u64 pos)
@@ -165,11 +165,12 @@ static u32 set_sleep_word(struct urpc_side *s, bool room)
  */
 static void clear_sleep_word(struct urpc_side *s, bool room, u32 v)
 {
+	/* racy: who comes now sets the word after it has queued itself */
 	if (!waitqueue_active(room ? &s->room : &s->message))
 		cmpxchg(sleep_word(s, room), v, 0);
 }
 
-/* --- wait ------------------------------------------------------------------ */
+/* --- wait ---------------------------------------------------------------- */
 
 /* One sleep; -ETIME at @end, -EINTR, or 0: look again. */
 static int sleep_once(ktime_t *end, bool bounded)
@@ -259,7 +260,7 @@ int urpc_wait_for(struct urpc_side *s, const struct urpc_wait *arg)
 	return ret;
 }
 
-/* --- wake ------------------------------------------------------------------ */
+/* --- wake ---------------------------------------------------------------- */
 
 /**
  * urpc_wake_peer - URPC_WAKE
@@ -286,7 +287,7 @@ void urpc_wake_peer(struct urpc_side *s, bool room)
 		wake_up_interruptible_poll(&peer->message, EPOLLIN);
 }
 
-/* --- poll ------------------------------------------------------------------ */
+/* --- poll ---------------------------------------------------------------- */
 
 /* Pollers whose barrier was refused look again a little later. */
 static void recheck(struct work_struct *work)

@@ -19,7 +19,7 @@ void fuzz_report(void);
 
 static unsigned long received, bulks, garbage, broken;
 
-/* --- a back end that is not there --------------------------------------------------- */
+/* --- a back end that is not there ---------------------------------------- */
 
 static bool peer_gone;
 
@@ -118,7 +118,7 @@ static void finish(struct world *w)
 	free(w->buffer);
 }
 
-/* --- actions ------------------------------------------------------------------------ */
+/* --- actions ------------------------------------------------------------- */
 
 /* A control word that says what @d says, often for the slot that is next. */
 static void peer_publishes(struct world *w, const uint8_t *d)

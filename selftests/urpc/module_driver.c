@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * module_driver - CPU drivers: off until asked for, answer pings, end with their
- * CPU
+ * module_driver - CPU drivers: off until asked for, answer pings, end with
+ * their CPU
  */
 #define _GNU_SOURCE
 #include <errno.h>

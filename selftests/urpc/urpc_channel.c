@@ -17,7 +17,7 @@
 #include "kselftest_harness.h"
 #include "urpc_test.h"
 
-/* --- endpoints ------------------------------------------------------------------ */
+/* --- endpoints ----------------------------------------------------------- */
 
 TEST(backend_is_said)
 {
@@ -213,7 +213,7 @@ TEST(many_connect_at_once)
 		urpc_close(k[i].c);
 }
 
-/* --- levels ----------------------------------------------------------------------- */
+/* --- levels -------------------------------------------------------------- */
 
 static int connect_as(struct urpc_endpoint *e, const char *name,
 		      uint32_t wanted, uint32_t flags, uint32_t allowed,
@@ -339,7 +339,7 @@ TEST(who_may_connect)
 				URPC_ATTR_EXACT));
 }
 
-/* --- the end ------------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------- */
 
 FIXTURE(ends)
 {

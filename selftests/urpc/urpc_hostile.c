@@ -24,7 +24,7 @@
 
 #define SLOTS	16
 
-/* --- what the peer does --------------------------------------------------------------- */
+/* --- what the peer does -------------------------------------------------- */
 
 struct attack {
 	struct urpc_channel *c;
@@ -157,7 +157,7 @@ static int never_sleeps(struct urpc_channel *c, void *arg)
 	return 0;
 }
 
-/* --- what the victim does --------------------------------------------------------------- */
+/* --- what the victim does ------------------------------------------------ */
 
 #define BUFFER	3000
 
@@ -286,7 +286,7 @@ static void suffer(struct victim *v, double seconds)
 
 	/* on a machine that is busy otherwise, too, a few of each */
 	while (!v->wrong && ((began = seconds_now()) < end ||
-			     v->calls < 200)) {
+			     v->calls < 60)) {
 		ns = next_random(&v->seed) % (2 * MS);
 		v->wrong = receive_somehow(v, ns);
 		if (!v->wrong)
@@ -302,7 +302,7 @@ static void suffer(struct victim *v, double seconds)
 	}
 }
 
-/* --- the channel beside it ---------------------------------------------------------------- */
+/* --- the channel beside it ----------------------------------------------- */
 
 static int echo(struct urpc_channel *c, void *arg)
 {
@@ -439,7 +439,7 @@ TEST(says_that_it_is_gone)
 	urpc_close(c[1]);
 }
 
-/* --- what the receiving side cannot do ------------------------------------------------------ */
+/* --- what the receiving side cannot do ----------------------------------- */
 
 #if !UNDER_TSAN
 FIXTURE(mapping)

@@ -33,7 +33,7 @@ static void use_memfd(void)
 	setenv("URPC_BACKEND", "memfd", 1);
 }
 
-/* --- seals ------------------------------------------------------------------------ */
+/* --- seals --------------------------------------------------------------- */
 
 /* The memory files that this process has open. */
 static unsigned int memory_files(int *fds, unsigned int room)
@@ -121,7 +121,7 @@ TEST(nobody_shrinks_a_shared_region)
 	urpc_close(c[1]);
 }
 
-/* --- the handshake ------------------------------------------------------------------- */
+/* --- the handshake ------------------------------------------------------- */
 
 /* As in memfd_connect.c. */
 struct greeting {
@@ -417,7 +417,7 @@ TEST(servers_that_do_not_keep_to_it)
 	EXPECT_EQ(fds, open_fds(getpid()));
 }
 
-/* --- the socket of a channel -------------------------------------------------------------- */
+/* --- the socket of a channel --------------------------------------------- */
 
 /* The first socket that is open: one end of the only channel. */
 static int first_socket(void)
@@ -470,7 +470,7 @@ TEST(garbage_on_the_socket)
 	urpc_close(c[1]);
 }
 
-/* --- without barriers ----------------------------------------------------------------------- */
+/* --- without barriers ---------------------------------------------------- */
 
 static void *send_slowly(void *arg)
 {

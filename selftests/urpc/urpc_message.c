@@ -245,7 +245,7 @@ TEST_F(message, statistics)
 	EXPECT_EQ(1000, urpc_load(&self->c[1]->rx.own->stats.received));
 }
 
-/* --- laps of every ring size, two threads -------------------------------------- */
+/* --- laps of every ring size, two threads -------------------------------- */
 
 struct stream {
 	struct urpc_channel *c;
@@ -393,7 +393,7 @@ TEST_F(sizes, many_laps)
 		ASSERT_EQ(0, urpc_pair(&attr, c));
 		for (i = 0; i < 5; i++)
 			EXPECT_TRUE(stream_through(c[i % 2], c[!(i % 2)],
-						   slots * 4 + 3000,
+						   slots * 3 + 1000,
 						   batches[i][0],
 						   batches[i][1]));
 		urpc_close(c[0]);

@@ -44,7 +44,7 @@ FIXTURE_TEARDOWN(process)
 {
 }
 
-/* --- fork and exec ---------------------------------------------------------------- */
+/* --- fork and exec ------------------------------------------------------- */
 
 /* Every call in the child fails, and none of them harms the parent. */
 static int use_in_child(struct urpc_channel *c, struct urpc_endpoint *e)
@@ -217,7 +217,7 @@ TEST_F(process, fork_beside_everything)
 	pthread_join(t, NULL);
 }
 
-/* --- kill ------------------------------------------------------------------------- */
+/* --- kill ---------------------------------------------------------------- */
 
 /* Sends until it is killed; what was sent is in shared memory. */
 static int send_for_ever(struct urpc_channel *c, void *arg)
@@ -259,7 +259,7 @@ TEST_F(process, sender_is_killed)
 			ASSERT_TRUE(is_message(w, n));
 		}
 		ASSERT_EQ(-EPIPE, ret);
-		/* all that it sent came, and perhaps one that it did not note */
+		/* all that it sent came, perhaps one that it did not note */
 		ASSERT_LE(*sent, n);
 		ASSERT_GE(*sent + 1, n);
 		EXPECT_EQ(SIGKILL, end_of(pid));
@@ -334,7 +334,7 @@ TEST_F(process, killed_asleep)
 	urpc_close(c);
 }
 
-/* --- to another process --------------------------------------------------------------- */
+/* --- to another process -------------------------------------------------- */
 
 #define PASSED	40
 
@@ -374,7 +374,7 @@ static void *talk(void *arg)
 {
 	struct urpc_channel *c = arg;
 	uint64_t w[URPC_SLOT_WORDS], n;
-	uint32_t tag;
+	uint32_t tag = 0;
 	long ret = 0;
 
 	for (n = 0; !ret; n++) {

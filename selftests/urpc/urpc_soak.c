@@ -57,7 +57,7 @@ static size_t bulk_of(uint8_t *data, uint64_t n)
 	return size;
 }
 
-/* --- the sender -------------------------------------------------------------------- */
+/* --- the sender ---------------------------------------------------------- */
 
 static int send_one(struct urpc_channel *c, uint64_t n, uint64_t how)
 {
@@ -143,7 +143,7 @@ static int sender(struct urpc_channel *c, void *arg)
 	return ret != -EPIPE;
 }
 
-/* --- the receiver ------------------------------------------------------------------ */
+/* --- the receiver -------------------------------------------------------- */
 
 static int recv_bulk(struct urpc_channel *c, uint64_t n)
 {

@@ -13,8 +13,8 @@
 /**
  * DOC: Objects
  *
- * An open file of /dev/urpc becomes an *endpoint* with URPC_ENDPOINT_CREATE: it gets
- * a CPU, which decides on which node its receive rings lie, and perhaps a
+ * An open file of /dev/urpc becomes an *endpoint* with URPC_ENDPOINT_CREATE: it
+ * gets a CPU, which decides on which node its receive rings lie, and perhaps a
  * name.  URPC_CONNECT and URPC_ACCEPT on two endpoints make a *channel*: each
  * side gets a file descriptor of its own, maps it, and exchanges messages
  * through the mapping alone.  The kernel is entered only to sleep and to wake.
@@ -217,7 +217,7 @@ struct urpc_control {
 #define URPC_MMAP_TX	0ull
 #define URPC_MMAP_RX	0x40000000ull
 
-/* --- any file of urpc ------------------------------------------------------ */
+/* --- any file of urpc ---------------------------------------------------- */
 
 /**
  * struct urpc_info - ioctl(URPC_INFO)
@@ -243,7 +243,7 @@ struct urpc_info {
 
 #define URPC_INFO _IO(URPC_TYPE, URPC_CMD_INFO)
 
-/* --- an open file of /dev/urpc --------------------------------------------- */
+/* --- an open file of /dev/urpc ------------------------------------------- */
 
 /* Any CPU: rings lie on the node where the caller runs. */
 #define URPC_CPU_ANY	0xffffffffu
@@ -370,7 +370,7 @@ struct urpc_ping {
 #define URPC_DRIVER_PING	1u	/* answered with the same payload */
 #define URPC_DRIVER_UNKNOWN	0xffffffffu
 
-/* --- a channel -------------------------------------------------------------- */
+/* --- a channel ----------------------------------------------------------- */
 
 /**
  * struct urpc_channel_info - ioctl(URPC_CHANNEL)
@@ -423,12 +423,17 @@ struct urpc_channel_info {
  *	with URPC_WAIT_CALL: an enum urpc_kind
  * @timeout_ns: 0: only look; negative: no limit
  *
- * Sets the sleep word in the own transmit region (with URPC_WAIT_CAUSAL the
- * caller has), makes every CPU that may run the peer pass a full barrier (not
- * with URPC_WAIT_CAUSAL), looks once more, and sleeps.  The sleep word is 0 when
- * it returns, unless somebody is registered for poll(2).  Returns 0 when what is waited for is there, or when the peer is
- * gone and it will never be: @state of the own control page tells.  Fails with
- * ETIMEDOUT or EINTR, with EINVAL for URPC_WAIT_CALL at the guarded level.
+ * Goes on the wait queue, sets the sleep word in the own transmit region to a
+ * new value (with URPC_WAIT_CAUSAL the caller has), makes every CPU that may
+ * run the peer pass a full barrier (not with URPC_WAIT_CAUSAL), looks once
+ * more, and sleeps.  A sleep ends with the first wake, whatever that was for,
+ * and the next one has another value; a caller's word that a wake has cleared
+ * before is replaced likewise.  The word is 0 when it returns, unless somebody
+ * is registered for poll(2).
+ *
+ * Returns 0 when what is waited for is there, or when the peer is gone and it
+ * will never be: @state of the own control page tells.  Fails with ETIMEDOUT or
+ * EINTR, with EINVAL for URPC_WAIT_CALL at the guarded level.
  */
 struct urpc_wait {
 	__u32 size;

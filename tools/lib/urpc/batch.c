@@ -55,7 +55,7 @@ static unsigned int get_run(const struct urpc_rx *rx, struct urpc_message *m,
 	return plain_get_run(rx, m, n);
 }
 
-/* --- sending ------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------- */
 
 /* What this side knows of is enough, or it asks; with marks, for a part. */
 static unsigned int room_for(struct urpc_channel *c, unsigned int count)
@@ -122,7 +122,7 @@ int urpc_send_batch(struct urpc_channel *channel,
 	return sent ? (int)sent : ret;
 }
 
-/* --- receiving ------------------------------------------------------------------ */
+/* --- receiving ----------------------------------------------------------- */
 
 /* Is a whole group there?  While messages stream, it may be in a moment. */
 static bool has_group(struct urpc_channel *c)

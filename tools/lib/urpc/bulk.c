@@ -17,7 +17,7 @@ static uint32_t slots_of(size_t bytes)
 				  URPC_SLOT_BYTES) : 1;
 }
 
-/* --- sending --------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------- */
 
 /* All of it, or nothing. */
 static int room_for_all(struct urpc_channel *c, uint32_t slots)
@@ -102,7 +102,7 @@ int urpc_send_bulk(struct urpc_channel *channel, uint32_t tag,
 	return ret;
 }
 
-/* --- receiving -------------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------- */
 
 ssize_t urpc_next_bytes(struct urpc_channel *channel)
 {

@@ -106,14 +106,14 @@ static int get(struct urpc_channel *c, uint32_t *tag, enum urpc_kind kind,
 				    get_ring(c, tag, kind, word, timeout_ns);
 }
 
-/* --- the caller -------------------------------------------------------------------- */
+/* --- the caller ---------------------------------------------------------- */
 
 static void announce(struct urpc_channel *c)
 {
 	struct urpc_caller *call = &c->priv->call;
 
 	/* as the policy says: sleep at once, or poll first */
-	call->announced = !c->priv->rx.policy.now;
+	call->announced = !c->priv->rx.policy.now && !c->priv->rx.policy.trial;
 	if (call->announced)
 		c->priv->ops->announce(c);
 }
@@ -184,7 +184,7 @@ int urpc_call(struct urpc_channel *channel, uint32_t tag, const uint64_t *word,
 				ul_timeout_left(deadline) : timeout_ns);
 }
 
-/* --- the callee -------------------------------------------------------------------- */
+/* --- the callee ---------------------------------------------------------- */
 
 int urpc_call_next(struct urpc_channel *channel, uint32_t *tag, uint64_t *word,
 		   int64_t timeout_ns)

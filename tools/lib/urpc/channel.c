@@ -81,7 +81,7 @@ static int choose_poll_mode(struct urpc_channel *c,
 	return 0;
 }
 
-/* The last part of set-up: what the caller asked for.  On failure it is gone. */
+/* The last part of set-up: what the caller asked for.  On failure: gone. */
 int ul_channel_start(struct urpc_channel *c, const struct urpc_channel_attr *a)
 {
 	int ret = choose_poll_mode(c, a);
@@ -157,7 +157,8 @@ unsigned int urpc_state(struct urpc_channel *channel)
 
 uint64_t urpc_unacked(const struct urpc_channel *channel)
 {
-	uint64_t n = channel->tx.pos - urpc_load_acquire(&channel->tx.peer->ack);
+	const struct urpc_tx *tx = &channel->tx;
+	uint64_t n = tx->pos - urpc_load_acquire(&tx->peer->ack);
 	/* with marks in the slots, acknowledgements lag by a quarter ring */
 	uint64_t most = channel->priv->slots +
 			(channel->tx_marks ? channel->rx.ack_every : 0);
@@ -179,7 +180,7 @@ int urpc_poll_prepare(struct urpc_channel *channel)
 	return channel->priv->ops->poll_prepare(channel);
 }
 
-/* --- the slow halves of sending and receiving -------------------------------- */
+/* --- the slow halves of sending and receiving ---------------------------- */
 
 /* Was the slot of message @pos given back by a mark, one lap ago? */
 bool ul_is_marked(const struct urpc_tx *tx, uint64_t pos)

@@ -51,7 +51,7 @@ int64_t ul_timeout_left(int64_t deadline)
 	return left ? left : 1;
 }
 
-/* For poll(2): rounded up, so that nobody spins through the last millisecond. */
+/* For poll(2): rounded up, or the last millisecond would be spun through. */
 int ul_poll_timeout(int64_t timeout_ns)
 {
 	int64_t ms;

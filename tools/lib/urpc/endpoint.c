@@ -192,7 +192,7 @@ int urpc_accept(struct urpc_endpoint *endpoint,
 		      &a, channel);
 }
 
-/* --- both ends in one process ------------------------------------------------ */
+/* --- both ends in one process -------------------------------------------- */
 
 struct acceptor {
 	struct urpc_endpoint *e;

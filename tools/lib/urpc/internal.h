@@ -135,6 +135,11 @@ struct urpc_endpoint {
  * @fixed: the caller asked for it
  * @missed: sleeps in a row that followed polling in vain
  * @hits: short waits in a row while polling is given up
+ * @retry: waits until polling is tried again
+ * @trial: now
+ * @patience: about how many they were the last time
+ * @began: position when polling was begun
+ * @random: state of a generator, not 0
  */
 struct urpc_policy {
 	int64_t cost_ns;
@@ -143,6 +148,11 @@ struct urpc_policy {
 	bool fixed;
 	uint32_t missed;
 	uint32_t hits;
+	uint32_t retry;
+	bool trial;
+	uint32_t patience;
+	uint64_t began;
+	uint32_t random;
 };
 
 /**
@@ -328,17 +338,17 @@ static inline enum urpc_kind ul_kind_of(__u64 ctl)
 	return (enum urpc_kind)urpc_ctl_kind(ctl);
 }
 
-/* --- backend.c ------------------------------------------------------------- */
+/* --- backend.c ----------------------------------------------------------- */
 
 int ul_backend_choose(const struct urpc_backend_ops **ops) URPC_HIDDEN;
 const struct urpc_backend_ops *ul_backend_named(const char *name) URPC_HIDDEN;
 
-/* --- cpu.c ----------------------------------------------------------------- */
+/* --- cpu.c --------------------------------------------------------------- */
 
 int ul_cpu_check(uint32_t cpu) URPC_HIDDEN;
 int ul_cpu_node(uint32_t cpu) URPC_HIDDEN;
 
-/* --- clock.c --------------------------------------------------------------- */
+/* --- clock.c ------------------------------------------------------------- */
 
 int64_t ul_now(void) URPC_HIDDEN;
 int64_t ul_deadline_of(int64_t timeout_ns) URPC_HIDDEN;
@@ -347,13 +357,13 @@ int64_t ul_timeout_left(int64_t deadline) URPC_HIDDEN;
 int ul_poll_timeout(int64_t timeout_ns) URPC_HIDDEN;
 uint32_t ul_polls_in(int64_t ns) URPC_HIDDEN;
 
-/* --- fork.c ---------------------------------------------------------------- */
+/* --- fork.c -------------------------------------------------------------- */
 
 void ul_fork_add_channel(struct urpc_channel *c) URPC_HIDDEN;
 void ul_fork_add_endpoint(struct urpc_endpoint *e) URPC_HIDDEN;
 void ul_fork_forget(struct urpc_link *link) URPC_HIDDEN;
 
-/* --- endpoint.c ------------------------------------------------------------- */
+/* --- endpoint.c ---------------------------------------------------------- */
 
 int ul_channel_attr(const struct urpc_channel_attr *attr,
 		    struct urpc_channel_attr *full) URPC_HIDDEN;
@@ -361,7 +371,7 @@ int ul_channel_pair(const struct urpc_backend_ops *ops,
 		    const struct urpc_channel_attr *attr,
 		    struct urpc_channel *channels[2]) URPC_HIDDEN;
 
-/* --- channel.c ------------------------------------------------------------- */
+/* --- channel.c ----------------------------------------------------------- */
 
 /* What a back end says of a channel that it made. */
 struct urpc_setup {
@@ -383,7 +393,8 @@ struct urpc_channel *ul_channel_alloc(const struct urpc_backend_ops *ops)
 	URPC_HIDDEN;
 void ul_channel_free(struct urpc_channel *c) URPC_HIDDEN;
 void ul_channel_settle(struct urpc_channel *c) URPC_HIDDEN;
-int ul_channel_start(struct urpc_channel *c, const struct urpc_channel_attr *attr)
+int ul_channel_start(struct urpc_channel *c,
+		     const struct urpc_channel_attr *attr)
 	URPC_HIDDEN;
 
 void ul_drop(struct urpc_channel *c, __u64 ctl) URPC_HIDDEN;
@@ -395,9 +406,10 @@ static inline bool ul_is_gone(const struct urpc_channel *c)
 	return urpc_load_acquire(&c->priv->gone);
 }
 
-/* --- wait.c ---------------------------------------------------------------- */
+/* --- wait.c -------------------------------------------------------------- */
 
-void ul_policy_init(struct urpc_channel *c, const struct urpc_channel_attr *attr)
+void ul_policy_init(struct urpc_channel *c,
+		    const struct urpc_channel_attr *attr)
 	URPC_HIDDEN;
 bool ul_is_there(struct urpc_channel *c, uint32_t flags, uint64_t pos)
 	URPC_HIDDEN;
@@ -408,14 +420,14 @@ void ul_wake_sender(struct urpc_channel *c) URPC_HIDDEN;
 uint64_t ul_look_at(__u64 *ctl, enum urpc_poll_mode mode) URPC_HIDDEN;
 void ul_look_pause(enum urpc_poll_mode mode) URPC_HIDDEN;
 
-/* --- stats.c --------------------------------------------------------------- */
+/* --- stats.c ------------------------------------------------------------- */
 
 void ul_stats_of_sender(struct urpc_channel *c) URPC_HIDDEN;
 void ul_stats_of_receiver(struct urpc_channel *c) URPC_HIDDEN;
 void ul_stats_resume(struct urpc_channel *c) URPC_HIDDEN;
 void ul_stats_depth(struct urpc_channel *c) URPC_HIDDEN;
 
-/* --- pass.c ---------------------------------------------------------------- */
+/* --- pass.c -------------------------------------------------------------- */
 
 #define URPC_PASS_FDS	3
 
@@ -456,7 +468,7 @@ struct urpc_pass_message {
 	uint32_t __reserved;
 };
 
-/* --- fds.c ----------------------------------------------------------------- */
+/* --- fds.c --------------------------------------------------------------- */
 
 int ul_fds_send(int sock, const void *data, size_t bytes, const int *fds,
 	     unsigned int nr, int flags) URPC_HIDDEN;
@@ -464,11 +476,11 @@ ssize_t ul_fds_recv(int sock, void *data, size_t bytes, int *fds,
 		 unsigned int *nr, int flags) URPC_HIDDEN;
 void ul_fds_close(int *fds, unsigned int nr) URPC_HIDDEN;
 
-/* --- calibrate.c ----------------------------------------------------------- */
+/* --- calibrate.c --------------------------------------------------------- */
 
 int64_t ul_wake_cost_of(const struct urpc_backend_ops *ops) URPC_HIDDEN;
 
-/* --- call.c ---------------------------------------------------------------- */
+/* --- call.c -------------------------------------------------------------- */
 
 void ul_call_setup(struct urpc_channel *c) URPC_HIDDEN;
 

@@ -47,12 +47,12 @@ static inline bool ul_memfd_closed(const struct urpc_channel *c)
 	return urpc_load_acquire(&ul_peer(c)->state) & MEMFD_STATE_CLOSED;
 }
 
-/* --- memfd.c ------------------------------------------------------------------ */
+/* --- memfd.c ------------------------------------------------------------- */
 
 void ul_memfd_assemble(struct urpc_channel *c, const struct memfd_parts *m)
 	URPC_HIDDEN;
 
-/* --- memfd_region.c ---------------------------------------------------------- */
+/* --- memfd_region.c ------------------------------------------------------ */
 
 int ul_region_make(uint32_t slots, int node, void **region) URPC_HIDDEN;
 int ul_region_seal(int fd, uint32_t level) URPC_HIDDEN;
@@ -61,7 +61,7 @@ int ul_region_map(int fd, uint32_t slots, bool writable, void **region)
 int ul_region_replace(int fd, uint32_t slots, void *region) URPC_HIDDEN;
 void ul_region_unmap(void *region, uint32_t slots) URPC_HIDDEN;
 
-/* --- memfd_connect.c --------------------------------------------------------- */
+/* --- memfd_connect.c ----------------------------------------------------- */
 
 int ul_memfd_endpoint_open(struct urpc_endpoint *e) URPC_HIDDEN;
 void ul_memfd_endpoint_close(struct urpc_endpoint *e) URPC_HIDDEN;
@@ -69,10 +69,11 @@ void ul_memfd_endpoint_in_child(struct urpc_endpoint *e) URPC_HIDDEN;
 int ul_memfd_connect(struct urpc_endpoint *e, const char *name,
 		  const struct urpc_channel_attr *attr, int64_t timeout_ns,
 		  struct urpc_channel *c) URPC_HIDDEN;
-int ul_memfd_accept(struct urpc_endpoint *e, const struct urpc_channel_attr *attr,
-		 int64_t timeout_ns, struct urpc_channel *c) URPC_HIDDEN;
+int ul_memfd_accept(struct urpc_endpoint *e,
+		    const struct urpc_channel_attr *attr,
+		    int64_t timeout_ns, struct urpc_channel *c) URPC_HIDDEN;
 
-/* --- memfd_wait.c ------------------------------------------------------------ */
+/* --- memfd_wait.c -------------------------------------------------------- */
 
 int ul_memfd_register(void) URPC_HIDDEN;
 bool ul_memfd_barrier(void) URPC_HIDDEN;
@@ -85,7 +86,7 @@ void ul_memfd_wake(struct urpc_channel *c, uint32_t flags, uint32_t sleep)
 void ul_memfd_wake_all(struct urpc_control *own) URPC_HIDDEN;
 void ul_memfd_futex_wake(const uint32_t *word) URPC_HIDDEN;
 
-/* --- memfd_socket.c ---------------------------------------------------------- */
+/* --- memfd_socket.c ------------------------------------------------------ */
 
 bool ul_memfd_look(struct urpc_channel *c) URPC_HIDDEN;
 int ul_memfd_poll_fd(struct urpc_channel *c) URPC_HIDDEN;
@@ -93,7 +94,7 @@ int ul_memfd_poll_prepare(struct urpc_channel *c) URPC_HIDDEN;
 void ul_memfd_poke(struct urpc_channel *c) URPC_HIDDEN;
 int ul_memfd_send_region(int sock, int fd) URPC_HIDDEN;
 
-/* --- memfd_pass.c ------------------------------------------------------------ */
+/* --- memfd_pass.c -------------------------------------------------------- */
 
 int ul_memfd_pass(struct urpc_channel *c, int sock, struct urpc_pass_message *m)
 	URPC_HIDDEN;

@@ -97,9 +97,10 @@ static int peer_cred(int sock, struct ucred *cred)
 
 static int new_socket(void)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			0);
+	const int type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int fd = socket(AF_UNIX, type, 0);
 
+	/* cppcheck-suppress resourceLeak - the caller's */
 	return fd < 0 ? -errno : fd;
 }
 
@@ -138,7 +139,7 @@ static int receive(int sock, struct greeting *g, uint32_t what, int *fd,
 	return n <= 0 ? -ECONNREFUSED : -EPROTO;
 }
 
-/* --- the endpoint ----------------------------------------------------------------- */
+/* --- the endpoint -------------------------------------------------------- */
 
 static int watch(int epoll, int fd, void *what)
 {
@@ -223,7 +224,7 @@ void ul_memfd_endpoint_close(struct urpc_endpoint *e)
 	close(e->fd);
 }
 
-/* --- accept ------------------------------------------------------------------------- */
+/* --- accept -------------------------------------------------------------- */
 
 static int add_pending(struct urpc_endpoint *e, int sock)
 {
@@ -433,7 +434,7 @@ int ul_memfd_accept(struct urpc_endpoint *e,
 	return timeout_ns ? -ETIMEDOUT : -EAGAIN;
 }
 
-/* --- connect ------------------------------------------------------------------------ */
+/* --- connect ------------------------------------------------------------- */
 
 /* The connected socket, or a negative errno. */
 static int call(const char *name)

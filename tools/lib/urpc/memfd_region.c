@@ -22,7 +22,7 @@
 #define F_SEAL_FUTURE_WRITE	0x0010
 #endif
 
-/* --- ThreadSanitizer ----------------------------------------------------------- */
+/* --- ThreadSanitizer ----------------------------------------------------- */
 
 #ifdef URPC_TSAN
 /*
@@ -104,7 +104,7 @@ static bool still_known(void *region)
 }
 #endif
 
-/* --- make ---------------------------------------------------------------------- */
+/* --- make ---------------------------------------------------------------- */
 
 /* Where the reader is, if that can be had. */
 static void prefer_node(void *region, size_t bytes, int node)
@@ -167,7 +167,7 @@ int ul_region_seal(int fd, uint32_t level)
 	return fcntl(fd, F_ADD_SEALS, seals) ? -errno : 0;
 }
 
-/* --- the peer's ------------------------------------------------------------------ */
+/* --- the peer's ---------------------------------------------------------- */
 
 /* A file of this size that will stay so; only memory files have seals. */
 static int check(int fd, size_t bytes)

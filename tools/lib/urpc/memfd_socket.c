@@ -115,7 +115,7 @@ int ul_memfd_send_region(int sock, int fd)
 	return ul_fds_send(sock, &m, sizeof(m), &fd, 1, MSG_DONTWAIT);
 }
 
-/* --- poll(2) ---------------------------------------------------------------------- */
+/* --- poll(2) ------------------------------------------------------------- */
 
 static int watch(int epoll, int fd)
 {

@@ -32,7 +32,7 @@
 #define SLICE_MS	100
 #define SLICE_BOUNDED_NS (1000000ll)
 
-/* --- the barrier ------------------------------------------------------------------ */
+/* --- the barrier --------------------------------------------------------- */
 
 static int membarrier(int cmd)
 {
@@ -60,7 +60,7 @@ bool ul_memfd_barrier(void)
 	return !membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
 
-/* --- futexes ------------------------------------------------------------------------ */
+/* --- futexes ------------------------------------------------------------- */
 
 static long futex(const uint32_t *word, int op, uint32_t val,
 		  const struct timespec *timeout)
@@ -84,7 +84,7 @@ static void futex_wait(const uint32_t *word, uint32_t val, int64_t ns)
 	futex(word, FUTEX_WAIT, val, &t);
 }
 
-/* --- sleep -------------------------------------------------------------------------- */
+/* --- sleep --------------------------------------------------------------- */
 
 struct sleep {
 	uint32_t flags;
@@ -136,7 +136,7 @@ static bool sleep_once(struct urpc_channel *c, struct sleep *s, uint32_t w)
 	int64_t left;
 
 	for (;;) {
-		/* an end that came before the wake word was read wakes nobody */
+		/* an end that came before the word was read wakes nobody */
 		if (ul_is_there(c, s->flags, s->pos) || ul_memfd_closed(c))
 			return false;
 		left = ul_time_left(s->deadline);
@@ -176,7 +176,7 @@ void ul_memfd_announce(struct urpc_channel *c)
 	c->priv->memfd.announced = set_sleep_word(&s);
 }
 
-/* --- wake --------------------------------------------------------------------------- */
+/* --- wake ---------------------------------------------------------------- */
 
 static void bump(uint32_t *word)
 {

@@ -40,7 +40,7 @@ static int probe(void)
 	return ret ? ret : info.abi == URPC_ABI_VERSION ? 0 : -EPROTO;
 }
 
-/* --- endpoints -------------------------------------------------------------------- */
+/* --- endpoints ----------------------------------------------------------- */
 
 static int endpoint_open(struct urpc_endpoint *e)
 {
@@ -66,7 +66,7 @@ static void endpoint_close(struct urpc_endpoint *e)
 	close(e->fd);
 }
 
-/* --- channels --------------------------------------------------------------------- */
+/* --- channels ------------------------------------------------------------ */
 
 static int map(int fd, const struct urpc_channel_info *info,
 	       struct urpc_setup *s)
@@ -166,7 +166,7 @@ static int accept_next(struct urpc_endpoint *e,
 	return 0;
 }
 
-/* --- sleep and wake --------------------------------------------------------------- */
+/* --- sleep and wake ------------------------------------------------------ */
 
 static int wait_for(struct urpc_channel *c, uint32_t flags, uint64_t pos,
 		    int64_t timeout_ns)
@@ -197,7 +197,7 @@ static void wake(struct urpc_channel *c, uint32_t flags, uint32_t sleep)
 	call(c->priv->fd, URPC_WAKE, &a);
 }
 
-/* --- state ------------------------------------------------------------------------ */
+/* --- state --------------------------------------------------------------- */
 
 /* The kernel writes it in the own control page. */
 static unsigned int state(struct urpc_channel *c)
@@ -231,7 +231,7 @@ static int poll_prepare(struct urpc_channel *c)
 	return urpc_rx_full(&c->rx, &ctl) ? 1 : -EPIPE;
 }
 
-/* --- to another process ----------------------------------------------------------- */
+/* --- to another process -------------------------------------------------- */
 
 static int pass(struct urpc_channel *c, int sock, struct urpc_pass_message *m)
 {

@@ -27,7 +27,7 @@ extern "C" {
 /* Two lines that a prefetcher may pair. */
 #define URPC_APART	128
 
-/* Looks at an empty ring between two looks at whether the peer is still there. */
+/* Looks at an empty ring between two at whether the peer is still there. */
 #define URPC_IDLE_LOOKS	1024
 
 struct urpc_endpoint;
@@ -59,7 +59,7 @@ struct urpc_channel {
 	struct urpc_private *priv __attribute__((aligned(URPC_APART)));
 };
 
-/* --- back ends ------------------------------------------------------------- */
+/* --- back ends ----------------------------------------------------------- */
 
 /**
  * urpc_backend - what carries new endpoints
@@ -73,7 +73,7 @@ const char *urpc_backend(void);
 /** urpc_channel_backend - what carries this channel */
 const char *urpc_channel_backend(const struct urpc_channel *c);
 
-/* --- endpoints ------------------------------------------------------------- */
+/* --- endpoints ----------------------------------------------------------- */
 
 /* urpc_endpoint_attr.flags: @cpu is given. */
 #define URPC_ENDPOINT_CPU	(1u << 0)
@@ -112,7 +112,7 @@ void urpc_endpoint_close(struct urpc_endpoint *endpoint);
 /** urpc_endpoint_fd - for poll(2): readable when urpc_accept() may succeed */
 int urpc_endpoint_fd(const struct urpc_endpoint *endpoint);
 
-/* --- channels -------------------------------------------------------------- */
+/* --- channels ------------------------------------------------------------ */
 
 /* urpc_channel_attr.flags */
 /* Fail rather than take a lower level than asked for. */
@@ -237,7 +237,7 @@ uint64_t urpc_unacked(const struct urpc_channel *channel);
 /** urpc_get_stats - what this side counted */
 int urpc_get_stats(struct urpc_channel *channel, struct urpc_stats *stats);
 
-/* --- poll(2) --------------------------------------------------------------- */
+/* --- poll(2) ------------------------------------------------------------- */
 
 /**
  * urpc_channel_fd - readable when a message is there, or the peer is gone
@@ -255,7 +255,7 @@ int urpc_channel_fd(struct urpc_channel *channel);
  */
 int urpc_poll_prepare(struct urpc_channel *channel);
 
-/* --- passing a channel on -------------------------------------------------- */
+/* --- passing a channel on ------------------------------------------------ */
 
 /**
  * urpc_channel_pass - hand this side to another process
@@ -270,7 +270,7 @@ int urpc_channel_pass(struct urpc_channel *channel, int socket);
 int urpc_channel_take(int socket, const struct urpc_channel_attr *attr,
 		      struct urpc_channel **channel);
 
-/* --- measuring ------------------------------------------------------------- */
+/* --- measuring ----------------------------------------------------------- */
 
 /**
  * urpc_wake_cost_ns - what it costs to sleep and be woken, one way
@@ -294,11 +294,11 @@ struct urpc_calibration {
 	enum urpc_poll_mode one_line_best;
 };
 
-/** urpc_calibrate - measure between two CPUs; -EINVAL when they may not be used */
+/** urpc_calibrate - measure between two CPUs; -EINVAL if they may not be used */
 int urpc_calibrate(unsigned int cpu, unsigned int peer_cpu,
 		   struct urpc_calibration *result);
 
-/* --- slow halves of what follows; not to be called by programs -------------- */
+/* --- slow halves of what follows; not to be called by programs ----------- */
 
 int __urpc_room(struct urpc_channel *c);
 int __urpc_wait_room(struct urpc_channel *c, int64_t timeout_ns);
@@ -325,7 +325,7 @@ static inline void urpc_pause(void)
 #endif
 }
 
-/* --- sending --------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------- */
 
 /**
  * urpc_try_slot - the slot of the next message, to be filled in place
@@ -426,7 +426,7 @@ static inline int urpc_send(struct urpc_channel *c, uint32_t tag,
 	return urpc_send_timed(c, tag, word, -1);
 }
 
-/* --- receiving ------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------- */
 
 /* Nothing there.  Now and then it is because nobody is there. */
 static inline int __urpc_nothing(struct urpc_channel *c)
@@ -592,7 +592,7 @@ static inline int urpc_recv(struct urpc_channel *c, uint32_t *tag,
  */
 int urpc_skip(struct urpc_channel *channel);
 
-/* --- many messages at once -------------------------------------------------- */
+/* --- many messages at once ----------------------------------------------- */
 
 /**
  * struct urpc_message - a message of a batch
@@ -642,7 +642,7 @@ int urpc_recv_batch(struct urpc_channel *channel,
 		    struct urpc_message *messages, unsigned int count,
 		    int64_t timeout_ns);
 
-/* --- messages larger than a slot -------------------------------------------- */
+/* --- messages larger than a slot ----------------------------------------- */
 
 #define URPC_SLOT_BYTES	(URPC_SLOT_WORDS * 8)
 #define URPC_BULK_MAX	URPC_CTL_LEN_MASK
@@ -675,7 +675,7 @@ ssize_t urpc_recv_bulk(struct urpc_channel *channel, uint32_t *tag,
 /** urpc_next_bytes - bytes of the next message; -EAGAIN, -EPIPE */
 ssize_t urpc_next_bytes(struct urpc_channel *channel);
 
-/* --- call and return --------------------------------------------------------- */
+/* --- call and return ----------------------------------------------------- */
 
 /**
  * urpc_call - call the accepting side, and wait for what it returns
@@ -696,7 +696,7 @@ int urpc_call(struct urpc_channel *channel, uint32_t tag, const uint64_t *word,
 int urpc_call_start(struct urpc_channel *channel, uint32_t tag,
 		    const uint64_t *word);
 
-/** urpc_call_finish - the second half: wait for the reply; -EINVAL without call */
+/** urpc_call_finish - second half: wait for the reply; -EINVAL without call */
 int urpc_call_finish(struct urpc_channel *channel, uint32_t *tag,
 		     uint64_t *reply, int64_t timeout_ns);
 

@@ -68,7 +68,7 @@ static inline void urpc_read_from(struct urpc_reader *r, const void *buffer,
 	r->bad = false;
 }
 
-/* --- bytes ------------------------------------------------------------------ */
+/* --- bytes --------------------------------------------------------------- */
 
 static inline void urpc_write_bytes(struct urpc_writer *w, const void *data,
 				    size_t n)
@@ -109,7 +109,7 @@ static inline void urpc_read_bytes(struct urpc_reader *r, void *data, size_t n)
 		memset(data, 0, n);
 }
 
-/* --- numbers ---------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------- */
 
 static inline void __urpc_write_int(struct urpc_writer *w, uint64_t v,
 				    unsigned int n)
@@ -201,7 +201,7 @@ static inline double urpc_read_double(struct urpc_reader *r)
 	return v;
 }
 
-/* --- text and blocks: a length of 32 bits, then the bytes --------------------- */
+/* --- text and blocks: a length of 32 bits, then the bytes ---------------- */
 
 static inline void urpc_write_block(struct urpc_writer *w, const void *data,
 				    uint32_t n)

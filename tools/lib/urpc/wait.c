@@ -7,13 +7,22 @@
  * messages do (ski rental).  On top of that it learns: when MISSES waits in a
  * row outlasted the looking, it sleeps at once, which burns and delays at most
  * C; when HITS waits in a row would have been over within C, it looks again.
+ *
+ * Two sides that wait for each other may both have given up, and then each is
+ * as late as the other's waking makes it: nobody would ever see a short wait.
+ * So after some waits one of them is looked for as long as that may be.  The
+ * number is random, for both have to do it at once, and grows when it was in
+ * vain.
  */
 #include "internal.h"
 
-#define MISSES	4
-#define HITS	2
+#define MISSES		4
+#define HITS		2
+#define PATIENCE_MIN	4
+#define PATIENCE_MAX	64
+#define TRIAL		4
 
-/* --- looking ----------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------- */
 
 /**
  * ul_look_at - load a control word in one of the ways of polling
@@ -90,7 +99,7 @@ static bool look_for(struct urpc_channel *c, uint32_t flags, uint64_t pos,
 	return false;
 }
 
-/* --- sleeping ---------------------------------------------------------------- */
+/* --- sleeping ------------------------------------------------------------ */
 
 static int sleep_until(struct urpc_channel *c, uint32_t flags, uint64_t pos,
 		       int64_t deadline, struct urpc_counters *count)
@@ -118,7 +127,7 @@ static int sleep_until(struct urpc_channel *c, uint32_t flags, uint64_t pos,
 	}
 }
 
-/* --- when to look and when to sleep ------------------------------------------ */
+/* --- when to look and when to sleep -------------------------------------- */
 
 /* The inline functions look only by plain loads. */
 static void set_polls(struct urpc_channel *c)
@@ -127,23 +136,60 @@ static void set_polls(struct urpc_channel *c)
 		      c->priv->rx.policy.now : 0;
 }
 
-/* A sleep of @ns after looking (or not) is over. */
-static void learn(struct urpc_policy *p, int64_t ns)
+static uint32_t random_below(struct urpc_policy *p, uint32_t n)
+{
+	p->random ^= p->random << 13;
+	p->random ^= p->random >> 17;
+	p->random ^= p->random << 5;
+	return p->random % n;
+}
+
+static void look_again(struct urpc_policy *p, uint64_t pos)
+{
+	p->now = p->polls;
+	p->missed = 0;
+	p->began = pos;
+}
+
+static void give_up(struct urpc_policy *p, uint64_t pos)
+{
+	/* was there anything but misses? */
+	if (pos - p->began > MISSES)
+		p->patience = PATIENCE_MIN;
+	else if (p->patience < PATIENCE_MAX)
+		p->patience *= 2;
+	p->now = 0;
+	p->hits = 0;
+	p->retry = 1 + random_below(p, 2 * p->patience);
+}
+
+/* A sleep of @ns after looking (or not) is over; the next message is @pos. */
+static void learn(struct urpc_policy *p, int64_t ns, uint64_t pos)
 {
 	if (p->fixed)
 		return;
 	if (p->now) {
-		p->hits = 0;
 		if (++p->missed >= MISSES)
-			p->now = 0;
+			give_up(p, pos);
 		return;
 	}
 	/* of what it took, the sleep and the wake themselves were one C */
 	p->hits = ns <= 2 * p->cost_ns ? p->hits + 1 : 0;
-	if (p->hits >= HITS) {
-		p->now = p->polls;
-		p->missed = 0;
-	}
+	if (p->hits >= HITS)
+		look_again(p, pos);
+	else if (p->retry && !--p->retry)
+		p->trial = true;
+}
+
+/* Looks for the one wait that is a trial; 0 for all others. */
+static uint32_t trial_looks(struct urpc_policy *p)
+{
+	if (!p->trial)
+		return 0;
+	p->trial = false;
+	/* in vain, unless it turns out otherwise */
+	give_up(p, p->began);
+	return TRIAL * p->polls;
 }
 
 static void policy_of(struct urpc_policy *p, const struct urpc_channel_attr *a,
@@ -156,6 +202,9 @@ static void policy_of(struct urpc_policy *p, const struct urpc_channel_attr *a,
 	else if (!a->poll_ns)
 		p->polls = ul_polls_in(cost_ns);
 	p->now = p->polls;
+	p->patience = PATIENCE_MIN;
+	/* any, but not the same on both sides */
+	p->random = (uint32_t)((uintptr_t)p >> 7) | 1;
 }
 
 void ul_policy_init(struct urpc_channel *c, const struct urpc_channel_attr *a)
@@ -170,7 +219,7 @@ void ul_policy_init(struct urpc_channel *c, const struct urpc_channel_attr *a)
 	set_polls(c);
 }
 
-/* --- for a message ------------------------------------------------------------ */
+/* --- for a message ------------------------------------------------------- */
 
 /* Nobody may wait for an acknowledgement that is only held back. */
 static void before_sleep(struct urpc_channel *c)
@@ -194,7 +243,7 @@ static int sleep_for(struct urpc_channel *c, uint32_t flags, uint64_t pos,
 	before_sleep(c);
 	ret = sleep_until(c, flags, pos, deadline, &r->count);
 	r->policy.missed = c->rx_missed;
-	learn(&r->policy, ul_now() - began);
+	learn(&r->policy, ul_now() - began, c->rx.pos);
 	c->rx_missed = r->policy.missed;
 	set_polls(c);
 	if (ret == -EPIPE)
@@ -203,20 +252,41 @@ static int sleep_for(struct urpc_channel *c, uint32_t flags, uint64_t pos,
 }
 
 /*
+ * Look before the sleep: as the policy says, unless the inline function did
+ * (@here), and when a trial is due.
+ */
+static bool looks_first(struct urpc_channel *c, uint32_t flags, uint64_t pos,
+			int64_t timeout_ns, bool here)
+{
+	struct urpc_policy *p = &c->priv->rx.policy;
+	uint32_t trial = trial_looks(p);
+
+	/* who has little time does not want to wait longer */
+	if (timeout_ns > 0 && timeout_ns < TRIAL * p->cost_ns)
+		trial = 0;
+	if (here && look_for(c, flags, pos, p->now)) {
+		c->rx_missed = 0;
+		return true;
+	}
+	if (!trial || !look_for(c, flags, pos, trial))
+		return false;
+	look_again(p, c->rx.pos);
+	c->rx_missed = 0;
+	set_polls(c);
+	return true;
+}
+
+/*
  * The inline function has looked @rx_polls times and found nothing.  0: there
  * is a message.
  */
 int __urpc_wait_message(struct urpc_channel *c, int64_t timeout_ns)
 {
-	struct urpc_receiver *r = &c->priv->rx;
-
 	if (c->priv->forked)
 		return -EBADF;
-	if (c->priv->poll_mode != URPC_POLL_LOAD &&
-	    look_for(c, 0, c->rx.pos, r->policy.now)) {
-		c->rx_missed = 0;
+	if (looks_first(c, 0, c->rx.pos, timeout_ns,
+			c->priv->poll_mode != URPC_POLL_LOAD))
 		return 0;
-	}
 	return sleep_for(c, 0, c->rx.pos, timeout_ns);
 }
 
@@ -226,12 +296,11 @@ int ul_wait_announced(struct urpc_channel *c, int64_t timeout_ns)
 	return sleep_for(c, URPC_WAIT_CAUSAL, c->rx.pos, timeout_ns);
 }
 
-/* --- for the call line -------------------------------------------------------- */
+/* --- for the call line --------------------------------------------------- */
 
 int ul_wait_for_call(struct urpc_channel *c, enum urpc_kind kind,
 		     int64_t timeout_ns)
 {
-	struct urpc_receiver *r = &c->priv->rx;
 	uint32_t flags = URPC_WAIT_CALL;
 
 	if (ul_is_there(c, flags, kind))
@@ -239,32 +308,32 @@ int ul_wait_for_call(struct urpc_channel *c, enum urpc_kind kind,
 	if (!timeout_ns)
 		return ul_is_gone(c) || c->priv->ops->look(c) ? -EPIPE :
 								-EAGAIN;
-	if (c->priv->call.announced) {
+	if (c->priv->call.announced)
 		flags |= URPC_WAIT_CAUSAL;
-	} else if (look_for(c, flags, kind, r->policy.now)) {
-		c->rx_missed = 0;
+	else if (looks_first(c, flags, kind, timeout_ns, true))
 		return 0;
-	}
 	return sleep_for(c, flags, kind, timeout_ns);
 }
 
-/* --- for room ------------------------------------------------------------------ */
+/* --- for room ------------------------------------------------------------ */
 
 static bool look_for_room(struct urpc_channel *c)
 {
 	struct urpc_policy *p = &c->priv->tx.policy;
-	uint32_t n;
+	uint32_t n, most = p->now ? p->now : trial_looks(p);
 
-	for (n = 0; n < p->now; n++) {
+	for (n = 0; n < most; n++) {
 		urpc_pause();
 		/* an offence, too, is something to be told */
 		if (ul_room(c, 1)) {
+			if (!p->now)
+				look_again(p, c->tx.pos);
 			p->missed = 0;
 			break;
 		}
 	}
 	ul_count_up(&c->priv->tx.count.polls, n);
-	return n < p->now;
+	return n < most;
 }
 
 int __urpc_wait_room(struct urpc_channel *c, int64_t timeout_ns)
@@ -288,12 +357,12 @@ int __urpc_wait_room(struct urpc_channel *c, int64_t timeout_ns)
 			return ret;
 		began = ul_now();
 		ret = sleep_until(c, URPC_WAIT_ROOM, ack, deadline, &s->count);
-		learn(&s->policy, ul_now() - began);
+		learn(&s->policy, ul_now() - began, c->tx.pos);
 	} while (!ret);
 	return ret;
 }
 
-/* --- waking --------------------------------------------------------------------- */
+/* --- waking -------------------------------------------------------------- */
 
 void __urpc_wake_receiver(struct urpc_channel *c)
 {
