@@ -294,7 +294,7 @@ struct urpc_calibration {
 	enum urpc_poll_mode one_line_best;
 };
 
-/** urpc_calibrate - measure between two CPUs; -EINVAL if they may not be used */
+/** urpc_calibrate - measure between two CPUs; -EINVAL for one not to be used */
 int urpc_calibrate(unsigned int cpu, unsigned int peer_cpu,
 		   struct urpc_calibration *result);
 
