@@ -151,6 +151,8 @@ install-tools: tools man
 uninstall:
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/mod/numamig/numamig.ko*
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/numamig.ko*
+	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/mod/urpc/urpc.ko*
+	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/urpc.ko*
 	rm -f $(DESTDIR)$(BINDIR)/numashare \
 		$(DESTDIR)$(LIBDIR)/libnumamig.* \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/libnumamig.pc \
@@ -188,8 +190,10 @@ load:
 	@test "$(KVER)" = "$(running)" || { echo 'The modules were built for' \
 		'$(KVER), the running kernel is $(running).' >&2; exit 1; }
 	insmod $(MODDIR)/mod/numamig/numamig.ko
+	insmod $(MODDIR)/mod/urpc/urpc.ko
 
 unload:
+	rmmod urpc
 	rmmod numamig
 
 clean:
