@@ -90,7 +90,7 @@ $(O)/man/%: Documentation/man/%.rst VERSION
 	rst2man --strict $< $@
 
 # one function described in another's page
-MAN_ALIASES := $(shell sed 's/ .*//' Documentation/man/aliases)
+MAN_ALIASES := $(shell sed '/^\#/d; s/ .*//' Documentation/man/aliases)
 MAN_ALIAS_OUT := $(patsubst %,$(O)/man/%.3,$(MAN_ALIASES))
 $(MAN_ALIAS_OUT): $(O)/man/%.3: Documentation/man/aliases
 	@mkdir -p $(@D)

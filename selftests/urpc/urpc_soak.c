@@ -117,6 +117,7 @@ static int take_reports(struct urpc_channel *c, uint64_t sent, uint64_t *seen)
 static int sender(struct urpc_channel *c, void *arg)
 {
 	uint64_t state = seed * 7919 + 1, n = 0, seen = 0, r, k;
+	uint64_t w[URPC_SLOT_WORDS];
 	int ret = 0;
 
 	(void)arg;
@@ -139,7 +140,7 @@ static int sender(struct urpc_channel *c, void *arg)
 			(unsigned long long)n, strerror(-ret));
 	/* the receiver has the last word */
 	while (!ret)
-		ret = urpc_recv_timed(c, NULL, &k, BOUND_NS);
+		ret = urpc_recv_timed(c, NULL, w, BOUND_NS);
 	return ret != -EPIPE;
 }
 
