@@ -32,7 +32,9 @@ FIXTURE(map)
 
 FIXTURE_SETUP(map)
 {
-	ASSERT_TRUE(chan_pair(&self->a, &self->b, 0, 2, 64, URPC_GUARDED));
+	ASSERT_TRUE(chan_pair(&self->a, &self->b, 0,
+			      sysconf(_SC_NPROCESSORS_ONLN) - 1, 64,
+			      URPC_GUARDED));
 	self->len = self->a.info.region_bytes;
 }
 
@@ -211,7 +213,7 @@ static int node_of_cpu(int cpu)
 /* The ring lies on the node of the CPU that receives. */
 TEST(ring_lies_with_its_receiver)
 {
-	int cpus = sysconf(_SC_NPROCESSORS_CONF), i, k;
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN), i, k;
 	struct chan a, b;
 
 	for (i = 0; i < cpus; i++) {
