@@ -198,7 +198,8 @@ static int receive(struct urpc_channel *c, uint64_t n, uint64_t r)
 
 static int run(void)
 {
-	const struct urpc_channel_attr attr = { .slots = 64 };
+	/* shorter than most pauses, or there would be no sleep */
+	const struct urpc_channel_attr attr = { .slots = 64, .poll_ns = 1000 };
 	uint64_t state = seed * 104729 + 1, n = 0, said = 0, w[7] = { 0 };
 	double began = seconds_now(), shown = began;
 	struct urpc_channel *c;
@@ -231,6 +232,10 @@ static int run(void)
 	if (ret < 0)
 		printf("# Expected message %llu, got: %s\n",
 		       (unsigned long long)n, strerror(-ret));
+	if (ret >= 0 && s.sleeps < messages / 100000) {
+		printf("# Expected more sleeps in so many messages\n");
+		ret = -EILSEQ;
+	}
 	if (ret >= 0 && s.received != messages) {
 		printf("# Expected %llu to be counted, got %llu\n",
 		       (unsigned long long)messages, s.received);

@@ -378,10 +378,14 @@ static inline void urpc_publish(struct urpc_channel *c, uint32_t tag)
 
 static inline void __urpc_fill(struct urpc_slot *s, const uint64_t *word)
 {
-	unsigned int i;
-
-	for (i = 0; i < URPC_SLOT_WORDS; i++)
-		urpc_store(&s->word[i], word[i]);
+	/* no loop: -O2 would not unroll it */
+	urpc_store(&s->word[0], word[0]);
+	urpc_store(&s->word[1], word[1]);
+	urpc_store(&s->word[2], word[2]);
+	urpc_store(&s->word[3], word[3]);
+	urpc_store(&s->word[4], word[4]);
+	urpc_store(&s->word[5], word[5]);
+	urpc_store(&s->word[6], word[6]);
 }
 
 /**
@@ -535,10 +539,13 @@ static inline void urpc_done(struct urpc_channel *c)
 
 static inline void __urpc_copy(uint64_t *word, const struct urpc_slot *s)
 {
-	unsigned int i;
-
-	for (i = 0; i < URPC_SLOT_WORDS; i++)
-		word[i] = urpc_load(&s->word[i]);
+	word[0] = urpc_load(&s->word[0]);
+	word[1] = urpc_load(&s->word[1]);
+	word[2] = urpc_load(&s->word[2]);
+	word[3] = urpc_load(&s->word[3]);
+	word[4] = urpc_load(&s->word[4]);
+	word[5] = urpc_load(&s->word[5]);
+	word[6] = urpc_load(&s->word[6]);
 }
 
 /**
