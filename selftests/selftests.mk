@@ -26,6 +26,15 @@ $(addprefix $(O)/tests/,$(NM_TESTS)): $(O)/tests/%: selftests/numamig/%.c \
 		$(NM_SHARED) $(O)/lib/libnumamig.a -lnuma \
 		-lpthread
 
+DEVICE_SRC := selftests/fuzz/device.c selftests/fuzz/device_ops.c \
+	selftests/fuzz/device_victim.c selftests/numamig/nm_test.c
+
+$(O)/tests/fuzz-device: $(DEVICE_SRC) selftests/fuzz/device.h \
+		selftests/numamig/nm_test.h $(O)/lib/libnumamig.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $(DEVICE_SRC) $(O)/lib/libnumamig.a \
+		-lnuma -lpthread
+
 # --- what needs no kernel, under the sanitizers -------------------------------
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
@@ -87,6 +96,6 @@ $(O)/tests/operand_trace: selftests/pure/operand_trace.c $(PURE_SRC) $(PURE_HDR)
 
 include selftests/urpc/urpc.mk selftests/debug/debug.mk
 
-tests: $(NM_TEST_BIN) $(PURE_BIN)
+tests: $(NM_TEST_BIN) $(PURE_BIN) $(O)/tests/fuzz-device
 
 .PHONY: tests fuzz coverage

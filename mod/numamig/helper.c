@@ -82,20 +82,37 @@ void nm_helper_release(struct nm_file *f)
 	end_all(&orphans, NUMAMIG_ORDER_NO_HELPER);
 }
 
-/* Queue an order; false when there is no helper, the order stays ours. */
-bool nm_helper_queue(struct nm_order *o)
+/*
+ * Queue an order of a target that is still there; false when there is no helper
+ * or no such target, the order stays ours.  A target is marked as dead before
+ * nm_helper_cancel() looks for its orders, so none is queued behind its back.
+ */
+static bool enqueue(struct nm_order *o, bool first)
 {
-	struct nm_file *owner;
+	struct nm_file *owner = NULL;
 
 	spin_lock(&helper.lock);
-	owner = helper.owner;
+	if (!READ_ONCE(o->target->dead))
+		owner = helper.owner;
 	if (owner) {
-		list_add_tail(&o->link, &helper.queued);
+		if (first)
+			list_add(&o->link, &helper.queued);
+		else
+			list_add_tail(&o->link, &helper.queued);
 		/* under the lock: the file cannot be released meanwhile */
 		wake_up(&owner->wait);
 	}
 	spin_unlock(&helper.lock);
 	return owner;
+}
+
+/* Give an order to the helper, or end it. */
+void nm_helper_queue(struct nm_order *o)
+{
+	if (enqueue(o, false))
+		return;
+	nm_order_end(o, READ_ONCE(o->target->dead) ?
+			NUMAMIG_ORDER_CANCELLED : NUMAMIG_ORDER_NO_HELPER);
 }
 
 /* A target goes: what the helper has not taken yet is cancelled. */
@@ -177,67 +194,6 @@ static struct nm_order *find_held(u64 id)
 	return NULL;
 }
 
-/*
- * @f could not be handed an order: it is the first in the queue again.  It may
- * have been cancelled meanwhile; and the queue of a target that is gone was
- * emptied while the order was not in it.
- */
-static void give_back(struct nm_file *f, u64 id)
-{
-	struct nm_order *o;
-	bool dead = false;
-
-	spin_lock(&helper.lock);
-	o = find_held(id);
-	if (o) {
-		dead = READ_ONCE(o->target->dead);
-		list_del(&o->link);
-		if (!dead)
-			list_add(&o->link, &helper.queued);
-	}
-	spin_unlock(&helper.lock);
-	if (dead)
-		nm_order_end(o, NUMAMIG_ORDER_CANCELLED);
-	wake_up(&f->wait);
-	wake_up(&helper.quiet);
-}
-
-static bool nothing_queued(void)
-{
-	return list_empty_careful(&helper.queued);
-}
-
-ssize_t nm_helper_read(struct nm_file *f, char __user *buf, size_t len,
-		       bool nonblock)
-{
-	struct numamig_order rec;
-	size_t done = 0;
-	int ret;
-
-	if (len < sizeof(rec))
-		return -EINVAL;
-	if (nothing_queued()) {
-		if (nonblock)
-			return -EAGAIN;
-		ret = wait_event_interruptible(f->wait, !nothing_queued());
-		if (ret)
-			return ret;
-	}
-	while (len - done >= sizeof(rec) && take_queued(&rec)) {
-		if (copy_to_user(buf + done, &rec, sizeof(rec))) {
-			give_back(f, rec.id);
-			return done ? done : -EFAULT;
-		}
-		done += sizeof(rec);
-	}
-	return done;
-}
-
-__poll_t nm_helper_poll(struct nm_file *f)
-{
-	return nothing_queued() ? 0 : EPOLLIN | EPOLLRDNORM;
-}
-
 static struct nm_order *take_held(u64 id)
 {
 	struct nm_order *o;
@@ -248,6 +204,68 @@ static struct nm_order *take_held(u64 id)
 		list_del(&o->link);
 	spin_unlock(&helper.lock);
 	return o;
+}
+
+static void wake_when_nothing_held(void)
+{
+	if (nothing_held())
+		wake_up(&helper.quiet);
+}
+
+/* The helper could not be told of it: next time, unless it is ended by then. */
+static void untake(u64 id)
+{
+	struct nm_order *o = take_held(id);
+
+	if (o && !enqueue(o, true))
+		nm_order_end(o, NUMAMIG_ORDER_CANCELLED);
+	wake_when_nothing_held();
+}
+
+static bool nothing_queued(void)
+{
+	return list_empty_careful(&helper.queued);
+}
+
+/* As many orders as there are and fit; 0: another reader was faster. */
+static ssize_t hand_over(char __user *buf, size_t len)
+{
+	struct numamig_order rec;
+	size_t done = 0;
+
+	while (len - done >= sizeof(rec) && take_queued(&rec)) {
+		if (copy_to_user(buf + done, &rec, sizeof(rec))) {
+			untake(rec.id);
+			return done ? done : -EFAULT;
+		}
+		done += sizeof(rec);
+	}
+	return done;
+}
+
+ssize_t nm_helper_read(struct nm_file *f, char __user *buf, size_t len,
+		       bool nonblock)
+{
+	ssize_t done;
+	int ret;
+
+	if (len < sizeof(struct numamig_order))
+		return -EINVAL;
+	for (;;) {
+		done = hand_over(buf, len);
+		if (done)
+			return done;
+		if (nonblock)
+			return -EAGAIN;
+		ret = wait_event_interruptible(f->wait, !nothing_queued());
+		if (ret)
+			return ret;
+	}
+}
+
+__poll_t nm_helper_poll(struct nm_file *f)
+{
+	return nothing_queued() ? 0 : EPOLLIN | EPOLLRDNORM;
 }
 
 static enum numamig_order_result helper_result(const struct nm_order *o,
@@ -292,7 +310,6 @@ static bool plausible(const struct numamig_order_done *arg)
 int nm_helper_done(struct nm_file *f, const struct numamig_order_done *arg)
 {
 	struct nm_order *o;
-	bool quiet;
 
 	if (f->role != NM_ROLE_HELPER)
 		return -EPERM;
@@ -303,8 +320,6 @@ int nm_helper_done(struct nm_file *f, const struct numamig_order_done *arg)
 		return -ENOENT;
 	memcpy(o->result, arg->pages, sizeof(o->result));
 	nm_order_end(o, helper_result(o, arg->error));
-	quiet = nothing_held();
-	if (quiet)
-		wake_up(&helper.quiet);
+	wake_when_nothing_held();
 	return 0;
 }

@@ -52,8 +52,8 @@
 /*
  * Samples, from the interrupt on.  Each one counted in TAKEN is counted in
  * exactly one of EXCLUDED, OUTSIDE, the REFUSED group, DROPPED and DRAINED
- * (or is in a ring); each one in DRAINED in exactly one of STALE, LOCAL,
- * REMOTE and UNKNOWN.
+ * (or is in a ring); each one in DRAINED or INJECTED in exactly one of STALE,
+ * LOCAL, REMOTE and UNKNOWN.
  */
 enum nm_counter {
 	NM_C_TAKEN,
@@ -354,7 +354,7 @@ void nm_order_end(struct nm_order *o, enum numamig_order_result result);
 int nm_helper_claim(struct nm_file *f);
 void nm_helper_release(struct nm_file *f);
 bool nm_helper_present(void);
-bool nm_helper_queue(struct nm_order *o);
+void nm_helper_queue(struct nm_order *o);
 void nm_helper_cancel(struct nm_target *t);
 void nm_helper_quiesce(void);
 ssize_t nm_helper_read(struct nm_file *f, char __user *buf, size_t len,

@@ -227,8 +227,7 @@ static bool pass_to_helper(struct nm_order *o, const struct survey *sv)
 	atomic64_inc(&h->target->orders);
 	trace_order(h->id, h->tgid, h->addr, bitmap_weight(h->mask, h->pages),
 		    h->node, h->engine, h->reason);
-	if (!nm_helper_queue(h))
-		nm_order_end(h, NUMAMIG_ORDER_NO_HELPER);
+	nm_helper_queue(h);
 	return true;
 }
 

@@ -93,10 +93,15 @@ static const char *idle(void)
 
 static const char *done_with(long ret)
 {
+	const char *left;
+
 	(void)ret;
 	close_fd(&x.fd);
 	close_fd(&x.aux);
-	return idle();
+	left = idle();
+	if (!left)
+		write_text(SYSFS "sampler", "auto");
+	return left;
 }
 
 static void fresh_file(void *ctx)
@@ -136,9 +141,11 @@ static void with_target(void *ctx)
 	memset(&x.arg, 0, sizeof(x.arg));
 }
 
+/* No samples come but those that are handed in. */
 static void with_stream(void *ctx)
 {
 	fresh_file(ctx);
+	write_text(SYSFS "sampler", "inject");
 	x.arg.stream.entries = 1024;
 	must(!ask(NUMAMIG_STREAM, sizeof(x.arg.stream)), "stream");
 	must(!do_add(getpid()), "add");
@@ -373,6 +380,7 @@ static void with_order(void *ctx)
 	int i;
 
 	fresh_file(ctx);
+	write_text(SYSFS "sampler", "inject");
 	must(!ask(NUMAMIG_HELPER, sizeof(x.arg.helper)), "helper");
 	x.aux = x.fd;
 	x.fd = open_device();

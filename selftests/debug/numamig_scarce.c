@@ -18,8 +18,9 @@
 
 #define PERCENT	30
 #define BYTES	(8 * HUGE)
-#define SECONDS	20
-#define TESTS	7
+#define SECONDS	10
+#define ORDERS	50
+#define TESTS	8
 
 static const char *const results[] = {
 	"moved", "nothing", "refused", "gone", "stale", "cpuset", "mempolicy",
@@ -78,8 +79,8 @@ static int added_twice(void)
 	return twice;
 }
 
-/* Processes come and go, as do targets. */
-static void use_memory(char *private, char *shared)
+/* Sampled processes come and go, as do targets. */
+static void sample(char *private, char *shared)
 {
 	double end = seconds_now() + SECONDS;
 	int cpu = first_cpu_of(1);
@@ -98,6 +99,40 @@ static void use_memory(char *private, char *shared)
 	}
 }
 
+/* Say that node @node uses [p, p + BYTES). */
+static void inject(const char *p, int node)
+{
+	static struct numamig_sample s[512];
+	unsigned int i;
+
+	for (i = 0; i < 512; i++) {
+		s[i].addr = (uintptr_t)p + BYTES / 512 * i;
+		s[i].pid = getpid();
+		s[i].node = node;
+	}
+	numamig_inject(dev, s, 512);
+}
+
+/* Have everything ordered to one node and the other, by injected samples. */
+static void order(const char *private, const char *shared)
+{
+	double end = seconds_now() + 3 * SECONDS;
+	uint64_t issued = counter("orders/issued");
+	int node = 1;
+
+	while (seconds_now() < end &&
+	       counter("orders/issued") < issued + ORDERS) {
+		numamig_add(dev, getpid(), 0);
+		inject(private, node);
+		inject(shared, node);
+		usleep(500000);
+		node = !node;
+	}
+	printf("# %llu orders issued\n",
+	       (unsigned long long)(counter("orders/issued") - issued));
+	result("orders are issued", counter("orders/issued") > issued);
+}
+
 static bool nothing_pending(void *arg)
 {
 	(void)arg;
@@ -114,43 +149,62 @@ static bool all_counted(void)
 		snprintf(path, sizeof(path), "orders/%s", results[i]);
 		sum += counter(path);
 	}
-	printf("# %llu orders\n", (unsigned long long)sum);
 	return counter("orders/issued") == sum;
+}
+
+static void start_helper(pthread_t *thread)
+{
+	must(!numamig_open(&dev) && !numamig_open(&helper), "open");
+	must(!numamig_helper(helper), "helper");
+	must(!pthread_create(thread, NULL, serve, NULL), "thread");
+}
+
+static void stop_helper(pthread_t thread)
+{
+	__atomic_store_n(&quit, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	numamig_close(helper);
+	numamig_close(dev);
+}
+
+static void use(char *private, char *shared)
+{
+	unsigned int failed;
+
+	must(fault_begin(PERCENT), "fault injection");
+	result("nothing is sampled twice", !added_twice());
+	sample(private, shared);
+	numamig_stop_all(dev);
+	write_text(SYSFS "sampler", "inject");
+	order(private, shared);
+	failed = fault_end();
+	fault_anywhere();
+	printf("# %u allocations failed\n", failed);
+	result("allocations failed", failed > 0);
 }
 
 int main(void)
 {
 	char *private, *shared;
-	unsigned int failed;
 	pthread_t thread;
 
 	printf("TAP version 13\n1..%d\n", TESTS);
 	write_text("/proc/sys/kernel/numa_balancing", "0");
-	private = base_pages(BYTES, 0);
-	shared = shared_pages();
-	must(!numamig_open(&dev) && !numamig_open(&helper), "open");
-	must(!numamig_helper(helper), "helper");
-	must(!pthread_create(&thread, NULL, serve, NULL), "thread");
 	if (!fault_setup() || !fault_only_module("numamig")) {
 		while (number < TESTS)
 			skip("scarce");
 		return 0;
 	}
-	must(fault_begin(PERCENT), "fault injection");
-	result("nothing is sampled twice", !added_twice());
-	use_memory(private, shared);
-	failed = fault_end();
-	fault_anywhere();
-	printf("# %u allocations failed\n", failed);
-	result("allocations failed", failed > 0);
-	__atomic_store_n(&quit, true, __ATOMIC_RELEASE);
-	pthread_join(thread, NULL);
-	numamig_close(helper);
-	numamig_close(dev);
+	private = base_pages(BYTES, 0);
+	shared = shared_pages();
+	start_helper(&thread);
+	use(private, shared);
+	stop_helper(thread);
 	result("it is idle again", wait_for(nothing_pending, NULL, 10));
+	write_text(SYSFS "sampler", "auto");
 	result("every order is counted once", all_counted());
 	result("private pages are whole", check(private, BYTES, 1) < 0);
 	result("shared pages are whole", check(shared, BYTES, 2) < 0);
-	result("it has worked meanwhile", counter("samples/drained") > 0);
+	result("samples were taken", counter("samples/drained") > 0);
 	return bad > 0;
 }

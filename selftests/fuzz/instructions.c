@@ -100,6 +100,13 @@ static const struct family {
 	{ VEX_3A, 0xf0, 0xf0, true, IB, 8 },
 	{ VEX_3A, 0x00, 0xdf, true, IB, 2 },
 	{ VEX_TWO, 0x10, 0xfe, true, I0, 15 },
+	/* with EVEX each has a displacement unit of its own */
+	{ VEX_TWO, 0x10, 0x11, true, I0, 15 },
+	{ VEX_TWO, 0x6e, 0x6f, true, I0, 14 },
+	{ VEX_TWO, 0xd6, 0xd6, true, I0, 2 },
+	{ VEX_38, 0x18, 0x19, true, I0, 2 },
+	{ VEX_38, 0x58, 0x59, true, I0, 2 },
+	{ VEX_38, 0x78, 0x79, true, I0, 2 },
 };
 
 static uint8_t draw_rep(uint8_t allowed, uint64_t (*random)(void))

@@ -9,11 +9,13 @@
 #include <linux/capability.h>
 #include <numa.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -486,6 +488,30 @@ TEST_F(abi, read_without_role)
 	EXPECT_TRUE(p.revents & POLLERR);
 	EXPECT_EQ(-1, write(self->fd, buf, 1));
 	EXPECT_EQ(-1, lseek(self->fd, 8, SEEK_SET));
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* A stream without samples says so, and can be interrupted. */
+TEST_F(abi, empty_stream)
+{
+	struct numamig_stream s = { .size = sizeof(s), .entries = 16 };
+	struct sigaction act = { .sa_handler = ignore };
+	struct itimerval soon = { .it_value.tv_usec = 100000 };
+	char buf[4096];
+
+	ASSERT_EQ(0, call(self->fd, NUMAMIG_STREAM, &s));
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
+	EXPECT_EQ(-1, read(self->fd, buf, sizeof(buf)));
+	EXPECT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
+	ASSERT_EQ(0, sigaction(SIGALRM, &act, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_EQ(-1, read(self->fd, buf, sizeof(buf)));
+	EXPECT_EQ(EINTR, errno);
 }
 
 TEST_F(abi, roles)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -619,6 +620,74 @@ TEST_F(orders, helper_reports)
 		EXPECT_EQ(ENOENT, errno);
 	}
 	EXPECT_EQ((uint64_t)n, new_results(self, "helper_error"));
+	numamig_close(h);
+}
+
+/*
+ * A process whose memory is locked much of the time, for it forks and is large,
+ * so that the mover is often stopped in the middle of an order.
+ */
+static pid_t forking_child(void *shared)
+{
+	pid_t pid = fork(), inner;
+	char *p;
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	p = base_pages(64ul << 20, 0);
+	*(volatile char *)shared = 1;
+	for (;;) {
+		inner = fork();
+		if (!inner)
+			_exit(*p == 0x7f);
+		waitpid(inner, NULL, 0);
+	}
+}
+
+/* Until an order is issued; windows are short, so this looks often. */
+static void await_order(uint64_t issued)
+{
+	int tries;
+
+	for (tries = 0; tries < 4000; tries++)
+		if (counter("orders/issued") != issued)
+			return;
+}
+
+/* The kill switch reaches orders that are on their way to the helper, too. */
+TEST_F_TIMEOUT(orders, nothing_reaches_the_helper_after_stop, 90)
+{
+	struct numamig_order o[8];
+	struct numamig *h;
+	int round, late = 0;
+	uint64_t issued;
+	pid_t pid;
+	char *p;
+
+	touch_on(0);
+	p = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	memset(p, 0, BLOCK);
+	touch_on(-1);
+	pid = forking_child(p);
+	while (!*(volatile char *)p)
+		usleep(1000);
+	write_text(SYSFS "policy/window_ms", "10");
+	ASSERT_EQ(0, numamig_open(&h));
+	ASSERT_EQ(0, numamig_helper(h));
+	ASSERT_EQ(0, fcntl(numamig_fd(h), F_SETFL, O_NONBLOCK));
+	for (round = 0; round < 10 && !late; round++) {
+		issued = counter("orders/issued");
+		ASSERT_EQ(0, numamig_add(self->dev, pid, 0));
+		inject_all_over(self->dev, pid, p, BLOCK, 1, 500);
+		await_order(issued);
+		ASSERT_EQ(0, numamig_stop_all(self->dev));
+		late += counter("orders/pending") ||
+			read(numamig_fd(h), o, sizeof(o)) > 0;
+	}
+	EXPECT_EQ(0, late);
+	end_child(pid);
 	numamig_close(h);
 }
 

@@ -154,6 +154,8 @@ static const struct vector vectors[] = {
 	/* found by fuzzing against the processor */
 	STORE("btc [eax-8],edi wraps with its bit number",
 	      "\x67\x0f\xbb\x78\xf8", 0xfffffff8, 1),
+	LOAD("vbroadcasti32x2 xmm1,[rdi+8]",
+	     "\x62\xf2\x7d\x08\x59\x4f\x01", BASE(DI) + 8, 1),
 	REFUSE("push word [rdi]", "\x66\xff\x37", NM_REFUSE_INSN),
 	REFUSE("call word [rdi]", "\x66\xff\x17", NM_REFUSE_INSN),
 	REFUSE("rep loopne: some processors do loope",

@@ -26,12 +26,13 @@
  *  - EOPNOTSUPP: a flag is not known, or a reserved field is not zero.
  *  - EFAULT: the structure cannot be read, or its answer not written; a
  *    command without out fields writes nothing.
+ *  - EINTR: a signal came while the call waited for another to end.
  *  - ENOMEM: there is no memory.
  *  - EPERM: the caller lacks CAP_SYS_NICE, CAP_PERFMON or CAP_SYS_PTRACE in
  *    the initial user namespace, at this call (not only at open).
  *
- * A command that fails changes nothing; NUMAMIG_INJECT and NUMAMIG_MOVE stop
- * where they are.  Process ids are those of the
+ * A command that fails changes nothing, but for NUMAMIG_INJECT and
+ * NUMAMIG_MOVE, which say how far they came.  Process ids are those of the
  * caller's pid namespace where they go in, and of the initial one where they
  * come out.
  *
