@@ -10,12 +10,24 @@ TOOLS_CFLAGS := -O2 -g -Wall -Wextra -std=gnu11 -D_FORTIFY_SOURCE=2 \
 
 NUMAMIG_LIB_SRC := $(wildcard tools/lib/numamig/*.c)
 URPC_LIB_SRC := $(wildcard tools/lib/urpc/*.c)
-CMD_SRC := $(wildcard tools/numashare/*.c) $(wildcard tools/bench/*.c)
+CMD_SRC := $(wildcard tools/numashare/*.c tools/bench/*.c tools/bench/urpc/*.c)
+
+# Queues of other packages that urpc is compared with: their headers, as
+# tools/setup/peers left them in the cache.
+PEERS := $(or $(NUMASHARE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/numashare)/peers/usr/include
+ifneq ($(wildcard $(PEERS)/ck_ring.h),)
+PEER_CFLAGS := -DHAVE_CK -DHAVE_RTE -isystem $(PEERS) -isystem $(PEERS)/dpdk \
+	-isystem $(PEERS)/x86_64-linux-gnu/dpdk
+PEER_OBJ := $(O)/obj/tools/bench/urpc/queue_boost.o
+PEER_LIBS := -lstdc++
+else
+PEER_CFLAGS := -DNO_BOOST
+endif
 # files of the module that build in user space, for tests and benchmarks
 PURE_SRC := $(addprefix mod/numamig/,operand.c operand_x86.c \
 	operand_x86_decode.c operand_x86_memory.c operand_x86_exec.c hot.c \
 	policy.c)
-TOOL_HDR := $(wildcard tools/*/*.h tools/lib/*/*.h mod/numamig/*.h \
+TOOL_HDR := $(wildcard tools/*/*.h tools/*/*/*.h mod/numamig/*.h \
 	mod/urpc/urpc_ring.h uapi/linux/*.h) Makefile tools/tools.mk VERSION
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
@@ -23,6 +35,12 @@ obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 $(O)/obj/%.o: %.c $(TOOL_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -fPIC -c -o $@ $<
+
+$(O)/obj/tools/bench/urpc/queue_packages.o: EXTRA_CFLAGS += $(PEER_CFLAGS)
+$(O)/obj/tools/bench/urpc/queue_boost.o: tools/bench/urpc/queue_boost.cc \
+		$(TOOL_HDR)
+	@mkdir -p $(@D)
+	$(CXX) -O2 -g -Wall -Wextra -std=gnu++17 $(PEER_CFLAGS) -c -o $@ $<
 
 $(O)/lib/libnumamig.a: $(call obj,$(NUMAMIG_LIB_SRC))
 	@mkdir -p $(@D)
@@ -53,9 +71,10 @@ $(O)/lib/lib%.pc:
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
 
-$(O)/bin/numashare: $(call obj,$(CMD_SRC) $(PURE_SRC)) $(O)/lib/libnumamig.a
+$(O)/bin/numashare: $(call obj,$(CMD_SRC) $(PURE_SRC)) $(PEER_OBJ) \
+		$(O)/lib/libnumamig.a $(O)/lib/liburpc.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ -lnuma -lhwloc -ljson-c -lpthread -lm
+	$(CC) -o $@ $^ -lnuma -lhwloc -ljson-c -lpthread -lm $(PEER_LIBS)
 
 $(O)/vm/hold-keys: tools/vm/hold-keys.c
 	@mkdir -p $(@D)
