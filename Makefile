@@ -52,7 +52,7 @@ all: modules tools
 help:
 	@echo 'make             build the modules for KVER and the tools'
 	@echo 'make modules     build the modules (KVER=, KDIR=, W=1, C=2)'
-	@echo 'make tools       build numashare, libnumamig and the benchmarks'
+	@echo 'make tools       build numashare, the libraries and the benchmarks'
 	@echo 'make man         build the manual pages'
 	@echo 'make tests       build the selftests'
 	@echo 'make demo        the main job on real programs, in a virtual NUMA machine'
@@ -123,17 +123,27 @@ install: modules_install install-tools
 install-tools: tools man
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(INCDIR)/linux $(DESTDIR)$(MANDIR)/man8 \
-		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(COMPDIR)
+		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7 \
+		$(DESTDIR)$(COMPDIR)
 	install -m 755 $(O)/bin/numashare $(DESTDIR)$(BINDIR)/
 	install -m 644 $(O)/lib/libnumamig.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 $(O)/lib/libnumamig.so.$(VERSION) $(DESTDIR)$(LIBDIR)/
 	ln -sf libnumamig.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libnumamig.so.0
 	ln -sf libnumamig.so.0 $(DESTDIR)$(LIBDIR)/libnumamig.so
 	install -m 644 $(O)/lib/libnumamig.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
-	install -m 644 tools/lib/numamig.h $(DESTDIR)$(INCDIR)/
+	install -m 644 tools/lib/numamig/numamig.h $(DESTDIR)$(INCDIR)/
 	install -m 644 uapi/linux/numamig.h $(DESTDIR)$(INCDIR)/linux/
+	install -m 644 $(O)/lib/liburpc.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(O)/lib/liburpc.so.$(VERSION) $(DESTDIR)$(LIBDIR)/
+	ln -sf liburpc.so.$(VERSION) $(DESTDIR)$(LIBDIR)/liburpc.so.0
+	ln -sf liburpc.so.0 $(DESTDIR)$(LIBDIR)/liburpc.so
+	install -m 644 $(O)/lib/liburpc.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	install -m 644 tools/lib/urpc/urpc.h tools/lib/urpc/urpc_marshal.h \
+		mod/urpc/urpc_ring.h $(DESTDIR)$(INCDIR)/
+	install -m 644 uapi/linux/urpc.h $(DESTDIR)$(INCDIR)/linux/
 	install -m 644 $(O)/man/*.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 644 $(O)/man/*.3 $(DESTDIR)$(MANDIR)/man3/
+	install -m 644 $(O)/man/*.7 $(DESTDIR)$(MANDIR)/man7/
 	install -m 644 tools/numashare/completion.bash \
 		$(DESTDIR)$(COMPDIR)/numashare
 	$(if $(DESTDIR),,ldconfig)
@@ -141,6 +151,8 @@ install-tools: tools man
 uninstall:
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/mod/numamig/numamig.ko*
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/numamig.ko*
+	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/mod/urpc/urpc.ko*
+	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/urpc.ko*
 	rm -f $(DESTDIR)$(BINDIR)/numashare \
 		$(DESTDIR)$(LIBDIR)/libnumamig.* \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/libnumamig.pc \
@@ -149,6 +161,14 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man8/numashare*.8 \
 		$(DESTDIR)$(MANDIR)/man3/numamig_*.3 \
 		$(DESTDIR)$(MANDIR)/man3/libnumamig.3 \
+		$(DESTDIR)$(LIBDIR)/liburpc.* \
+		$(DESTDIR)$(LIBDIR)/pkgconfig/liburpc.pc \
+		$(DESTDIR)$(INCDIR)/urpc.h \
+		$(DESTDIR)$(INCDIR)/urpc_marshal.h \
+		$(DESTDIR)$(INCDIR)/urpc_ring.h \
+		$(DESTDIR)$(INCDIR)/linux/urpc.h \
+		$(DESTDIR)$(MANDIR)/man3/urpc_*.3 \
+		$(DESTDIR)$(MANDIR)/man7/urpc.7 \
 		$(DESTDIR)$(COMPDIR)/numashare
 	$(if $(DESTDIR),,depmod -a $(KVER) && ldconfig)
 
@@ -170,8 +190,10 @@ load:
 	@test "$(KVER)" = "$(running)" || { echo 'The modules were built for' \
 		'$(KVER), the running kernel is $(running).' >&2; exit 1; }
 	insmod $(MODDIR)/mod/numamig/numamig.ko
+	insmod $(MODDIR)/mod/urpc/urpc.ko
 
 unload:
+	rmmod urpc
 	rmmod numamig
 
 clean:

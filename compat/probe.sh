@@ -20,6 +20,8 @@ out=$2
 	# 6.14: alloc_pages_bulk_array_node() renamed to alloc_pages_bulk_node()
 	has HAVE_ALLOC_PAGES_BULK_ARRAY_NODE \
 		'\<alloc_pages_bulk_array_node\>' gfp.h
+	# 6.3: vm_flags_set() and the like
+	has HAVE_VM_FLAGS_SET '\<vm_flags_mod\>' mm.h
 } >"$out.tmp"
 if cmp -s "$out.tmp" "$out"; then
 	rm "$out.tmp"

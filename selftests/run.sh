@@ -74,7 +74,7 @@ run_vm()
 	shift 3
 	log=$out/$where.log
 	status=0
-	tools/vm/run --kernel "$kernel" --timeout 900 $options \
+	tools/vm/run --kernel "$kernel" --timeout 1800 $options \
 		--log "$out/$where.dmesg" -- selftests/in-vm "$@" \
 		>"$log" 2>"$log.err" </dev/null || status=$?
 	# QEMU's TCG can lose an instruction that the kernel patches while

@@ -94,30 +94,8 @@ $(O)/tests/operand_trace: selftests/pure/operand_trace.c $(PURE_SRC) $(PURE_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $< $(PURE_SRC) -lcapstone
 
-# --- for the debug kernel: tools/check-debug ----------------------------------
-FAIL_TESTS := numamig_fail_device numamig_fail_sysfs numamig_fail_module \
-	numamig_scarce
-FAIL_BIN := $(addprefix $(O)/tests/,$(FAIL_TESTS) fail-nth)
-FAIL_NTH := $(addprefix selftests/debug/,fail_nth.c fail_nth.h fault.c fault.h)
+include selftests/urpc/urpc.mk selftests/debug/debug.mk
 
-$(O)/tests/fail-nth: selftests/debug/fail_nth_command.c $(FAIL_NTH)
-	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) -o $@ $(filter %.c,$^)
+tests: $(NM_TEST_BIN) $(PURE_BIN) $(O)/tests/fuzz-device
 
-$(addprefix $(O)/tests/,$(FAIL_TESTS)): $(O)/tests/%: selftests/debug/%.c \
-		$(FAIL_NTH) selftests/numamig/nm_test.c \
-		selftests/numamig/nm_test.h $(O)/lib/libnumamig.a
-	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -o $@ $(filter %.c %.a,$^) -lnuma -lpthread
-
-# bugs on purpose; not among the modules, for those are loaded by tools/vm/run
-planted: check-kdir
-	@mkdir -p $(O)/planted/$(KVER)
-	@cp -rs --remove-destination $(CURDIR)/selftests/debug/planted/. \
-		$(O)/planted/$(KVER)/
-	+$(MAKE) -C $(KDIR) M=$(abspath $(O)/planted/$(KVER)) $(KBUILD_BTF) \
-		modules
-
-tests: $(NM_TEST_BIN) $(PURE_BIN) $(FAIL_BIN) $(O)/tests/fuzz-device
-
-.PHONY: tests fuzz coverage planted
+.PHONY: tests fuzz coverage

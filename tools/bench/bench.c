@@ -18,6 +18,7 @@
 
 struct nm_result {
 	struct json_object *rows;
+	struct json_object *notes;
 	char placement[128];
 	/* when all rows came from a machine: its result */
 	struct json_object *merged;
@@ -101,6 +102,13 @@ void nm_result_null(struct nm_result *r, const struct nm_row *row,
 void nm_result_placement(struct nm_result *r, const char *text)
 {
 	snprintf(r->placement, sizeof(r->placement), "%s", text);
+}
+
+void nm_result_note(struct nm_result *r, const char *text)
+{
+	if (!r->notes)
+		r->notes = json_object_new_array();
+	json_object_array_add(r->notes, json_object_new_string(text));
 }
 
 /* Read all that a command prints. */
@@ -221,6 +229,8 @@ static struct json_object *result_json(const struct nm_bench *b,
 	if (r->merged)
 		take_over(o, r->merged);
 	json_object_object_add(o, "rows", r->rows);
+	if (r->notes)
+		json_object_object_add(o, "notes", r->notes);
 	return o;
 }
 
@@ -231,6 +241,19 @@ static const char *get_text(struct json_object *row, const char *key)
 	if (!json_object_object_get_ex(row, key, &v) || !v)
 		return "";
 	return json_object_get_string(v);
+}
+
+static void print_notes(struct json_object *o)
+{
+	struct json_object *notes;
+	size_t i;
+
+	if (!json_object_object_get_ex(o, "notes", &notes))
+		return;
+	printf("\n");
+	for (i = 0; i < json_object_array_length(notes); i++)
+		printf("%s\n", json_object_get_string(
+			json_object_array_get_idx(notes, i)));
 }
 
 static void print_text(struct json_object *o)
@@ -257,6 +280,7 @@ static void print_text(struct json_object *o)
 		       get_text(row, "max"), get_text(row, "reps"),
 		       get_text(row, "against"));
 	}
+	print_notes(o);
 }
 
 int nm_bench_run(const struct nm_bench *b, bool json, bool quick)

@@ -62,6 +62,9 @@ bool nm_result_merge(struct nm_result *r, const char *bench, bool quick);
 /* "as found" unless a benchmark says where threads and memory were put. */
 void nm_result_placement(struct nm_result *r, const char *text);
 
+/* A line of text below the rows; "notes" in the JSON. */
+void nm_result_note(struct nm_result *r, const char *text);
+
 double nm_median(double *v, unsigned int n);
 
 /* --- for benchmarks of numamig, in the machine --- */

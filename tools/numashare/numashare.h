@@ -49,6 +49,7 @@ void print_help(const struct subcommand *c);
 /* --- sysfs.c --- */
 
 #define NUMAMIG_SYSFS "/sys/kernel/numamig"
+#define URPC_SYSFS "/sys/kernel/urpc"
 
 bool sysfs_read(const char *dir, const char *file, char *buf, size_t len);
 uint64_t sysfs_number(const char *dir, const char *file);

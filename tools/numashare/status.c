@@ -2,8 +2,10 @@
 /*
  * status.c - numashare status: what is loaded, sampled, moved
  */
+#include <errno.h>
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "numashare.h"
 
@@ -120,37 +122,44 @@ static void print_sums(void)
 	printf("\n");
 }
 
-static int run(int argc, char **argv)
+static void print_urpc(void)
 {
-	static const struct option opts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct json_object *o = NULL, *list = NULL;
-	struct numamig *dev;
-	bool json = false;
-	int c, ret;
+	char version[32] = "?", drivers[64] = "";
 
-	while ((c = getopt_long(argc, argv, "j", opts, NULL)) != -1) {
-		if (c != 'j')
-			return usage_error(&cmd_status, "unknown option");
-		json = true;
-	}
-	if (optind < argc)
-		return usage_error(&cmd_status, "what is '%s'?", argv[optind]);
-	ret = numamig_open(&dev);
-	if (ret)
+	sysfs_read(URPC_SYSFS, "version", version, sizeof(version));
+	sysfs_read(URPC_SYSFS, "cpu_drivers", drivers, sizeof(drivers));
+	printf("urpc %s: %llu endpoints, %llu channels, CPU drivers on %s\n",
+	       version,
+	       (unsigned long long)sysfs_number(URPC_SYSFS, "endpoints"),
+	       (unsigned long long)sysfs_number(URPC_SYSFS, "channels_open"),
+	       *drivers ? drivers : "no CPU");
+}
+
+/* What is loaded; without numamig, why it cannot be asked is the answer. */
+static int show(bool json)
+{
+	struct json_object *o = NULL, *list = NULL;
+	bool urpc = !access(URPC_SYSFS, F_OK);
+	struct numamig *dev = NULL;
+	int ret = numamig_open(&dev);
+
+	if (ret && (ret != -ENOENT || !urpc))
 		return explain_open(ret);
 	if (json) {
 		o = json_object_new_object();
 		list = json_object_new_array();
-		json_object_object_add(o, "numamig",
-				       sysfs_tree(NUMAMIG_SYSFS));
+		json_object_object_add(o, "numamig", dev ?
+				       sysfs_tree(NUMAMIG_SYSFS) : NULL);
 		json_object_object_add(o, "targets", list);
+		json_object_object_add(o, "urpc", urpc ?
+				       sysfs_tree(URPC_SYSFS) : NULL);
 	} else {
-		print_sums();
+		if (urpc)
+			print_urpc();
+		if (dev)
+			print_sums();
 	}
-	ret = for_targets(dev, list);
+	ret = dev ? for_targets(dev, list) : 0;
 	if (json)
 		json_print(stdout, o);
 	numamig_close(dev);
@@ -159,10 +168,29 @@ static int run(int argc, char **argv)
 	return ret ? FAILED : OK;
 }
 
+static int run(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	bool json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "j", opts, NULL)) != -1) {
+		if (c != 'j')
+			return usage_error(&cmd_status, "unknown option");
+		json = true;
+	}
+	if (optind < argc)
+		return usage_error(&cmd_status, "what is '%s'?", argv[optind]);
+	return show(json);
+}
+
 const struct subcommand cmd_status = {
 	.name = "status",
 	.run = run,
-	.summary = "Show what is sampled and what was moved",
+	.summary = "Show what is loaded, sampled and was moved",
 	.usage = "[--json]",
 	.help =
 "  --json   everything, as JSON\n",

@@ -5,8 +5,10 @@
  * Every module that does something to running processes has an entry here.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "numashare.h"
 
@@ -22,12 +24,28 @@ static int stop_numamig(void)
 	return ret;
 }
 
+/* Threads of the module's own; channels between programs are theirs. */
+static int stop_urpc(void)
+{
+	int fd = open(URPC_SYSFS "/cpu_drivers", O_WRONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	/* the empty list */
+	if (write(fd, "\n", 1) != 1)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
 static const struct {
 	const char *name;
 	const char *what;
 	int (*stop)(void);
 } modules[] = {
 	{ "numamig", "sampling and migration", stop_numamig },
+	{ "urpc", "CPU drivers", stop_urpc },
 };
 
 static int run(int argc, char **argv)
@@ -73,10 +91,10 @@ static int run(int argc, char **argv)
 const struct subcommand cmd_stop = {
 	.name = "stop",
 	.run = run,
-	.summary = "Stop all sampling and all orders at once, of everybody",
+	.summary = "Stop all sampling, all orders and CPU drivers at once",
 	.usage = "[--json]",
 	.help =
 "Returns when nothing is sampled or moved any more.  Programs that were\n"
-"started by 'numashare migrate' run on.\n\n"
+"started by 'numashare migrate' run on, and so do channels between programs.\n\n"
 "  --json   the result for each module, as JSON\n",
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sysfs.c - read /sys/kernel/numamig
+ * sysfs.c - read the folders below /sys/kernel
  */
 #include <dirent.h>
 #include <stdlib.h>
