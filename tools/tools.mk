@@ -36,7 +36,7 @@ $(O)/obj/%.o: %.c $(TOOL_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -fPIC -c -o $@ $<
 
-$(O)/obj/tools/bench/urpc/queue_packages.o: EXTRA_CFLAGS += $(PEER_CFLAGS)
+$(O)/obj/tools/bench/urpc/queue_packages.o: TOOLS_CFLAGS += $(PEER_CFLAGS)
 $(O)/obj/tools/bench/urpc/queue_boost.o: tools/bench/urpc/queue_boost.cc \
 		$(TOOL_HDR)
 	@mkdir -p $(@D)

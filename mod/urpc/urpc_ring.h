@@ -231,9 +231,15 @@ static inline void urpc_tx_put(struct urpc_tx *tx, __u64 ctl,
 	urpc_tx_publish(tx, ctl);
 }
 
+/* Does the peer sleep?  One load and one branch. */
+static inline bool urpc_tx_peer_sleeps(const struct urpc_tx *tx)
+{
+	return urpc_unlikely(urpc_load(&tx->peer->rx_sleep) != 0);
+}
+
 /*
- * Does the peer sleep, and was not woken for that sleep yet?  One load and one
- * branch in the common case.  What it saw is remembered: who gets true wakes.
+ * Does the peer sleep, and was not woken for that sleep yet?  What it saw is
+ * remembered: who gets true wakes.
  */
 static inline bool urpc_tx_must_wake(struct urpc_tx *tx)
 {

@@ -175,16 +175,17 @@ static void clear_sleep_word(struct urpc_side *s, bool room, u32 v)
 /* One sleep; -ETIME at @end, -EINTR, or 0: look again. */
 static int sleep_once(ktime_t *end, bool bounded)
 {
-	ktime_t slice = ktime_add_ns(ktime_get(), RECHECK_NS);
+	ktime_t slice;
 
 	if (signal_pending(current))
 		return -EINTR;
-	if (bounded && (!end || ktime_before(slice, *end))) {
-		schedule_hrtimeout(&slice, HRTIMER_MODE_ABS);
+	if (!bounded && !end) {
+		schedule();
 		return 0;
 	}
-	if (!end) {
-		schedule();
+	slice = ktime_add_ns(ktime_get(), RECHECK_NS);
+	if (bounded && (!end || ktime_before(slice, *end))) {
+		schedule_hrtimeout(&slice, HRTIMER_MODE_ABS);
 		return 0;
 	}
 	return schedule_hrtimeout(end, HRTIMER_MODE_ABS) ? 0 : -ETIME;
@@ -240,7 +241,7 @@ static int wait_loop(struct urpc_side *s, const struct urpc_wait *arg,
 int urpc_wait_for(struct urpc_side *s, const struct urpc_wait *arg)
 {
 	bool room = arg->flags & URPC_WAIT_ROOM;
-	ktime_t end;
+	ktime_t until, *end = NULL;
 	int ret;
 
 	if (is_there(s, arg)) {
@@ -251,11 +252,14 @@ int urpc_wait_for(struct urpc_side *s, const struct urpc_wait *arg)
 	}
 	if (!arg->timeout_ns)
 		return peer_gone(s) ? 0 : -ETIMEDOUT;
-	end = ktime_add_safe(ktime_get(), max(arg->timeout_ns, 0ll));
+	if (arg->timeout_ns > 0) {
+		until = ktime_add_safe(ktime_get(), arg->timeout_ns);
+		end = &until;
+	}
 	atomic64_inc(&s->waits);
 	urpc_count(URPC_C_WAITS);
 	trace_wait_begin(s, room);
-	ret = wait_loop(s, arg, arg->timeout_ns < 0 ? NULL : &end);
+	ret = wait_loop(s, arg, end);
 	trace_wait_end(s, room, ret);
 	return ret;
 }

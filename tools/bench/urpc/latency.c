@@ -33,6 +33,7 @@ static double ticks[QUEUES][PASSES];
 static double vs_plain[QUEUES][PASSES];
 static double vs_any[QUEUES][PASSES];
 static double vs_call[PASSES];
+static double vs_ring[2][PASSES];
 static double probe_plain[PASSES];
 static double probe_any[PASSES];
 static const char *why_not[QUEUES];
@@ -49,7 +50,7 @@ static double mean(double a, double b)
 static void one_pass(unsigned int pass)
 {
 	double plain[QUEUES][TURNS], any[QUEUES][TURNS], call[TURNS];
-	double of_probe[2][TURNS], v[TURNS];
+	double ring[2][TURNS], of_probe[2][TURNS], v[TURNS];
 	struct probe a, b;
 	unsigned int t, q, l;
 
@@ -61,6 +62,9 @@ static void one_pass(unsigned int pass)
 			probe_latency(&b);
 			plain[q][t] = turn[q][t] / mean(a.plain, b.plain);
 			any[q][t] = turn[q][t] / mean(a.any, b.any);
+			if (q <= SHARED)
+				ring[q][t] = turn[q][t] /
+					     mean(a.likewise, b.likewise);
 			if (q == CALL)
 				call[t] = turn[q][t] / mean(a.any, b.any);
 			a = b;
@@ -71,6 +75,8 @@ static void one_pass(unsigned int pass)
 	probe_plain[pass] = nm_median(of_probe[0], TURNS);
 	probe_any[pass] = nm_median(of_probe[1], TURNS);
 	vs_call[pass] = nm_median(call, TURNS);
+	for (l = GUARDED; l <= SHARED; l++)
+		vs_ring[l][pass] = nm_median(ring[l], TURNS);
 	for (q = 0; q < QUEUES; q++) {
 		for (l = GUARDED; l <= SHARED; l++) {
 			for (t = 0; t < TURNS; t++)
@@ -111,6 +117,9 @@ static void add_against(struct nm_result *r, const char *level, unsigned int l,
 {
 	int best = best_packaged(passes);
 
+	add_row(r, level, "latency_vs_ring_probe", "ratio",
+		"bare lines, 16 a direction, plain loads", "lower", "memfd",
+		vs_ring[l], passes);
 	if (best < 0)
 		null_row(r, level, "latency_vs_best_packaged", "ratio",
 			 "lower", "memfd", why_not[CK]);

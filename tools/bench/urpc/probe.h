@@ -14,12 +14,14 @@
  * @any: the best of all ways, those with locked instructions too
  * @ring: the best with a line a direction
  * @slot: the best with one line for both, polled by locked instructions
+ * @likewise: 16 lines a direction, plain loads, PAUSE: what a ring does
  */
 struct probe {
 	double plain;
 	double any;
 	double ring;
 	double slot;
+	double likewise;
 };
 
 /* All the ways; about 5 ms. */

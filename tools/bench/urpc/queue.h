@@ -58,12 +58,16 @@ struct queue {
 
 extern const struct queue queue_guarded, queue_shared, queue_guarded_batch,
 	queue_shared_batch, queue_guarded_call, queue_shared_call,
-	queue_guarded_block, queue_shared_block, queue_guarded_no_look;
+	queue_guarded_block, queue_shared_block, queue_guarded_no_look,
+	queue_shared_marks;
 extern const struct queue queue_lamport, queue_fastforward;
 extern const struct queue queue_pipe, queue_socketpair, queue_eventfd,
 	queue_futex;
 /* Where the headers of the packages were there: else all zero. */
 extern const struct queue queue_ck, queue_rte, queue_boost;
+
+/* Sending and receiving are part of the loop, for each kind of queue. */
+#define INLINE	static inline __attribute__((always_inline))
 
 static inline void pause_once(void)
 {
@@ -79,6 +83,7 @@ static inline void fill(uint64_t *word, uint64_t n)
 {
 	int i;
 
+#pragma GCC unroll 8
 	for (i = 0; i < WORDS; i++)
 		word[i] = n + (uint64_t)i;
 }
@@ -88,6 +93,7 @@ static inline bool is_message(const uint64_t *word, uint64_t n)
 	uint64_t sum = 0;
 	int i;
 
+#pragma GCC unroll 8
 	for (i = 0; i < WORDS; i++)
 		sum += word[i];
 	return sum == n * WORDS + WORDS * (WORDS - 1) / 2;

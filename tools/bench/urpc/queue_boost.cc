@@ -26,7 +26,7 @@ struct APART boost_holder {
 #define QUEUE(x)	boost_##x
 #define QUEUE_TYPE	boost_holder
 
-static inline void boost_send(boost_holder *q, const uint64_t *word)
+INLINE void boost_send(boost_holder *q, const uint64_t *word)
 {
 	message m;
 
@@ -35,7 +35,7 @@ static inline void boost_send(boost_holder *q, const uint64_t *word)
 		pause_once();
 }
 
-static inline void boost_recv(boost_holder *q, uint64_t *word)
+INLINE void boost_recv(boost_holder *q, uint64_t *word)
 {
 	message m;
 

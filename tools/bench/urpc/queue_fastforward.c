@@ -19,8 +19,7 @@ struct fastforward {
 #define QUEUE(x)	fastforward_##x
 #define QUEUE_TYPE	struct fastforward
 
-static inline void fastforward_send(struct fastforward *q,
-				    const uint64_t *word)
+INLINE void fastforward_send(struct fastforward *q, const uint64_t *word)
 {
 	struct message *m = &q->slot[q->tx & q->mask];
 	int i;
@@ -33,7 +32,7 @@ static inline void fastforward_send(struct fastforward *q,
 	q->tx++;
 }
 
-static inline void fastforward_recv(struct fastforward *q, uint64_t *word)
+INLINE void fastforward_recv(struct fastforward *q, uint64_t *word)
 {
 	struct message *m = &q->slot[q->rx & q->mask];
 	int i;

@@ -28,13 +28,13 @@ struct pair {
 #define QUEUE(x)	pair_##x
 #define QUEUE_TYPE	struct pair
 
-static inline void pair_send(struct pair *q, const uint64_t *word)
+INLINE void pair_send(struct pair *q, const uint64_t *word)
 {
 	if (write(q->fd[1], word, WORDS * 8) != WORDS * 8)
 		abort();
 }
 
-static inline void pair_recv(struct pair *q, uint64_t *word)
+INLINE void pair_recv(struct pair *q, uint64_t *word)
 {
 	if (read(q->fd[0], word, WORDS * 8) != WORDS * 8)
 		abort();
@@ -123,7 +123,7 @@ struct event {
 #define QUEUE_TYPE	struct event
 
 /* One message is under way at a time: the other direction says it was read. */
-static inline void eventfd_send(struct event *q, const uint64_t *word)
+INLINE void eventfd_send(struct event *q, const uint64_t *word)
 {
 	const uint64_t one = 1;
 
@@ -132,7 +132,7 @@ static inline void eventfd_send(struct event *q, const uint64_t *word)
 		abort();
 }
 
-static inline void eventfd_recv(struct event *q, uint64_t *word)
+INLINE void eventfd_recv(struct event *q, uint64_t *word)
 {
 	uint64_t n;
 
@@ -203,14 +203,14 @@ static long futex(uint32_t *word, int op, uint32_t value)
 		       NULL, 0);
 }
 
-static inline void futex_send(struct futex *q, const uint64_t *word)
+INLINE void futex_send(struct futex *q, const uint64_t *word)
 {
 	memcpy(q->slot.word, word, WORDS * 8);
 	__atomic_store_n(&q->full, 1, __ATOMIC_RELEASE);
 	futex(&q->full, FUTEX_WAKE, 1);
 }
 
-static inline void futex_recv(struct futex *q, uint64_t *word)
+INLINE void futex_recv(struct futex *q, uint64_t *word)
 {
 	while (!__atomic_load_n(&q->full, __ATOMIC_ACQUIRE))
 		futex(&q->full, FUTEX_WAIT, 0);

@@ -20,7 +20,7 @@ struct lamport {
 #define QUEUE(x)	lamport_##x
 #define QUEUE_TYPE	struct lamport
 
-static inline void lamport_send(struct lamport *q, const uint64_t *word)
+INLINE void lamport_send(struct lamport *q, const uint64_t *word)
 {
 	uint64_t pos = q->tx.pos;
 	struct message *m = &q->slot[pos & q->mask];
@@ -37,7 +37,7 @@ static inline void lamport_send(struct lamport *q, const uint64_t *word)
 	__atomic_store_n(&q->head, pos + 1, __ATOMIC_RELEASE);
 }
 
-static inline void lamport_recv(struct lamport *q, uint64_t *word)
+INLINE void lamport_recv(struct lamport *q, uint64_t *word)
 {
 	uint64_t pos = q->rx.pos;
 	const struct message *m = &q->slot[pos & q->mask];

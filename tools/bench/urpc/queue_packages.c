@@ -25,7 +25,7 @@ CK_RING_PROTOTYPE(message, message)
 #define QUEUE(x)	ck_##x
 #define QUEUE_TYPE	struct ck
 
-static inline void ck_send(struct ck *q, const uint64_t *word)
+INLINE void ck_send(struct ck *q, const uint64_t *word)
 {
 	struct message m;
 
@@ -34,7 +34,7 @@ static inline void ck_send(struct ck *q, const uint64_t *word)
 		pause_once();
 }
 
-static inline void ck_recv(struct ck *q, uint64_t *word)
+INLINE void ck_recv(struct ck *q, uint64_t *word)
 {
 	struct message m;
 
@@ -100,7 +100,7 @@ const struct queue queue_ck = { .name = "ck_ring", .packaged = true };
 #define QUEUE(x)	rte_##x
 #define QUEUE_TYPE	struct rte_ring
 
-static inline void rte_send(struct rte_ring *q, const uint64_t *word)
+INLINE void rte_send(struct rte_ring *q, const uint64_t *word)
 {
 	struct message m;
 
@@ -109,7 +109,7 @@ static inline void rte_send(struct rte_ring *q, const uint64_t *word)
 		pause_once();
 }
 
-static inline void rte_recv(struct rte_ring *q, uint64_t *word)
+INLINE void rte_recv(struct rte_ring *q, uint64_t *word)
 {
 	struct message m;
 

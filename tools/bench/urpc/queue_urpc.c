@@ -47,7 +47,31 @@ static bool guarded_open(struct duo *d, unsigned int slots, const char **why)
 	return open_as(d, &attr, why);
 }
 
+/*
+ * As URPC_ATTR_PROBE does for endpoints with a CPU: the way to poll that is
+ * best between the two, of a slot of the ring or of the call line.
+ */
+static enum urpc_poll_mode best_poll_mode(bool call)
+{
+	struct urpc_calibration c;
+
+	if (urpc_calibrate((unsigned int)rig_cpu[0], (unsigned int)rig_cpu[1],
+			   &c))
+		return URPC_POLL_LOAD;
+	return call ? c.one_line_best : c.best;
+}
+
 static bool shared_open(struct duo *d, unsigned int slots, const char **why)
+{
+	const struct urpc_channel_attr attr = {
+		.slots = slots, .poll_ns = POLL_NS, .level = URPC_SHARED,
+		.flags = URPC_ATTR_EXACT, .poll_mode = best_poll_mode(false),
+	};
+
+	return open_as(d, &attr, why);
+}
+
+static bool marks_open(struct duo *d, unsigned int slots, const char **why)
 {
 	const struct urpc_channel_attr attr = {
 		.slots = slots, .poll_ns = POLL_NS, .level = URPC_SHARED,
@@ -61,7 +85,7 @@ static bool call_open(struct duo *d, unsigned int slots, const char **why)
 {
 	const struct urpc_channel_attr attr = {
 		.slots = slots, .poll_ns = POLL_NS, .level = URPC_SHARED,
-		.flags = URPC_ATTR_EXACT | URPC_ATTR_PROBE,
+		.flags = URPC_ATTR_EXACT, .poll_mode = best_poll_mode(true),
 	};
 
 	return open_as(d, &attr, why);
@@ -91,13 +115,13 @@ static bool shared_block_open(struct duo *d, unsigned int slots,
 #define QUEUE(x)	single_##x
 #define QUEUE_TYPE	struct urpc_channel
 
-static inline void single_send(struct urpc_channel *c, const uint64_t *word)
+INLINE void single_send(struct urpc_channel *c, const uint64_t *word)
 {
 	if (urpc_send(c, 0, word))
 		abort();
 }
 
-static inline void single_recv(struct urpc_channel *c, uint64_t *word)
+INLINE void single_recv(struct urpc_channel *c, uint64_t *word)
 {
 	if (urpc_recv(c, NULL, word))
 		abort();
@@ -111,7 +135,7 @@ static inline void single_recv(struct urpc_channel *c, uint64_t *word)
 #define QUEUE(x)	no_look_##x
 #define QUEUE_TYPE	struct urpc_channel
 
-static inline void no_look_send(struct urpc_channel *c, const uint64_t *word)
+INLINE void no_look_send(struct urpc_channel *c, const uint64_t *word)
 {
 	struct urpc_slot *s = NULL;
 
@@ -121,7 +145,7 @@ static inline void no_look_send(struct urpc_channel *c, const uint64_t *word)
 	urpc_tx_publish(&c->tx, urpc_ctl(0, URPC_KIND_MESSAGE, 0));
 }
 
-static inline void no_look_recv(struct urpc_channel *c, uint64_t *word)
+INLINE void no_look_recv(struct urpc_channel *c, uint64_t *word)
 {
 	single_recv(c, word);
 }
@@ -233,6 +257,13 @@ const struct queue queue_shared = {
 	.pingpong = { single_ping, single_pong },
 	.stream = { single_produce, single_consume },
 	OURS(shared_open),
+};
+
+const struct queue queue_shared_marks = {
+	.name = "shared",
+	.pingpong = { single_ping, single_pong },
+	.stream = { single_produce, single_consume },
+	OURS(marks_open),
 };
 
 const struct queue queue_guarded_batch = {

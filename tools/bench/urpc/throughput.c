@@ -18,7 +18,7 @@ enum { GUARDED, SHARED, LAMPORT, FASTFORWARD, CK, RTE, BOOST, QUEUES };
 
 static const struct queue *const queues[QUEUES] = {
 	[GUARDED] = &queue_guarded,
-	[SHARED] = &queue_shared,
+	[SHARED] = &queue_shared_marks,
 	[LAMPORT] = &queue_lamport,
 	[FASTFORWARD] = &queue_fastforward,
 	[CK] = &queue_ck,

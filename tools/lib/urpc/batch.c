@@ -93,7 +93,7 @@ int urpc_try_send_batch(struct urpc_channel *channel,
 	}
 	count = room_for(channel, count);
 	put_run(tx, messages, count);
-	if (urpc_tx_must_wake(tx))
+	if (urpc_tx_peer_sleeps(tx))
 		__urpc_wake_receiver(channel);
 	return (int)count;
 }

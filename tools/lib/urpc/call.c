@@ -37,18 +37,64 @@ static void put_line(struct urpc_channel *c, uint32_t tag,
 	__urpc_fill(line, word);
 	urpc_store_release(&line->ctl, urpc_ctl(tag, kind, 0));
 	count_line(&c->priv->tx.more, &c->priv->tx.less);
-	if (urpc_tx_must_wake(&c->tx))
+	if (urpc_tx_peer_sleeps(&c->tx))
 		__urpc_wake_receiver(c);
+}
+
+/*
+ * Look at the line up to @most times; how often it was in vain.  One loop for
+ * each way of looking, with nothing else in it: a turn of the line between two
+ * CPUs takes no longer than some tens of instructions.
+ */
+static uint32_t look_at_line(__u64 *ctl, enum urpc_kind kind,
+			     enum urpc_poll_mode mode, uint32_t most)
+{
+	uint32_t n;
+
+	if (mode == URPC_POLL_LOAD) {
+		for (n = 0; n < most; n++) {
+			if (ul_kind_of(urpc_load_acquire(ctl)) == kind)
+				return n;
+			urpc_pause();
+		}
+		return n;
+	}
+	for (n = 0; n < most; n++) {
+		if (ul_kind_of(ul_look_at(ctl, mode)) == kind)
+			return n;
+		ul_look_pause(mode);
+	}
+	return n;
+}
+
+static bool await_line(struct urpc_channel *c, enum urpc_kind kind,
+		       int64_t timeout_ns)
+{
+	struct urpc_caller *call = &c->priv->call;
+	uint32_t most = 1, n;
+
+	/* announced: the word is set, so it is too late to poll */
+	if (timeout_ns && !call->announced)
+		most += c->priv->rx.policy.now;
+	n = look_at_line(&call->line->ctl, kind, call->mode, most);
+	c->rx_idle += n;
+	if (n == most)
+		return false;
+	c->rx_missed = 0;
+	return true;
 }
 
 static int get_line(struct urpc_channel *c, uint32_t *tag, enum urpc_kind kind,
 		    uint64_t *word, int64_t timeout_ns)
 {
 	const struct urpc_slot *line = c->priv->call.line;
-	int ret = ul_wait_for_call(c, kind, timeout_ns);
+	int ret;
 
-	if (ret)
-		return ret;
+	if (!await_line(c, kind, timeout_ns)) {
+		ret = ul_wait_for_call(c, kind, timeout_ns);
+		if (ret)
+			return ret;
+	}
 	if (tag)
 		*tag = urpc_ctl_tag(urpc_load_acquire(&line->ctl));
 	__urpc_copy(word, line);

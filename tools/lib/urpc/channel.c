@@ -244,8 +244,7 @@ int __urpc_room(struct urpc_channel *c)
 	if (c->priv->forked)
 		return -EBADF;
 	ret = ul_room(c, 1);
-	/* a few times a lap, or with marks, which come one by one, once */
-	if (ret > 0 && (!c->tx_marks || !(c->tx.pos & c->tx.mask)))
+	if (ret > 0 && c->tx.pos - c->priv->tx.written >= URPC_STATS_EVERY)
 		ul_stats_of_sender(c);
 	if (ret)
 		return ret > 0 ? 0 : ret;
@@ -303,6 +302,8 @@ void __urpc_acked(struct urpc_channel *c)
 {
 	if (urpc_rx_must_wake(&c->rx))
 		ul_wake_sender(c);
+	if (c->rx.pos - c->priv->rx.sampled < URPC_STATS_EVERY)
+		return;
 	ul_stats_depth(c);
 	ul_stats_of_receiver(c);
 }

@@ -177,6 +177,7 @@ struct urpc_counters {
  * @sleep: the last sleep word
  * @more: slots that are no message of their own
  * @less: bytes by which messages are shorter than their slots
+ * @written: the position when the counters were written down
  */
 struct urpc_sender {
 	struct urpc_policy policy;
@@ -185,7 +186,11 @@ struct urpc_sender {
 	uint32_t sleep;
 	uint64_t more;
 	uint64_t less;
+	uint64_t written;
 };
+
+/* Messages after which the counters are written down. */
+#define URPC_STATS_EVERY	64
 
 /**
  * struct urpc_receiver - what the receiving thread has besides struct urpc_rx

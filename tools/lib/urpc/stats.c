@@ -2,15 +2,12 @@
 /*
  * stats.c - what a side counts, written into its control page
  *
- * A few times a lap, before a sleep and at the end; a message by itself counts
- * nothing but its position.
+ * Every URPC_STATS_EVERY messages, before a sleep and at the end; a message by
+ * itself counts nothing but its position.
  */
 #include <string.h>
 
 #include "internal.h"
-
-/* Messages between two looks at how many are waiting. */
-#define SAMPLE_EVERY	64
 
 #define put(to, v)	urpc_store(to, v)
 
@@ -46,6 +43,7 @@ void ul_stats_of_sender(struct urpc_channel *c)
 	put_traffic(&s->sent, &s->bytes_sent,
 		    c->tx.pos, t->more, t->less);
 	put_counters(c, s);
+	c->priv->tx.written = c->tx.pos;
 }
 
 void ul_stats_of_receiver(struct urpc_channel *c)
@@ -98,8 +96,6 @@ void ul_stats_depth(struct urpc_channel *c)
 	struct urpc_receiver *r = &c->priv->rx;
 	unsigned int i;
 
-	if (c->rx.pos - r->sampled < SAMPLE_EVERY)
-		return;
 	r->sampled = c->rx.pos;
 	for (i = 0; i < 7; i++) {
 		uint64_t ahead = (1ull << i) - 1;

@@ -327,6 +327,21 @@ static inline void urpc_pause(void)
 
 /* --- sending ------------------------------------------------------------- */
 
+/* Was the next slot given back by a mark, one lap ago?  Then there is room. */
+static inline bool __urpc_is_marked(struct urpc_channel *c)
+{
+	const uint64_t kind = URPC_CTL_KIND_MASK << URPC_CTL_KIND_SHIFT;
+	uint64_t taken = (uint64_t)URPC_KIND_TAKEN << URPC_CTL_KIND_SHIFT |
+			 (~urpc_epoch(c->tx.pos, c->tx.shift) & URPC_CTL_EPOCH);
+
+	if (!c->tx_marks ||
+	    (urpc_load_acquire(&urpc_tx_slot(&c->tx)->ctl) &
+	     (kind | URPC_CTL_EPOCH)) != taken)
+		return false;
+	c->tx.limit = c->tx.pos + 1;
+	return true;
+}
+
 /**
  * urpc_try_slot - the slot of the next message, to be filled in place
  * @c: channel
@@ -338,7 +353,7 @@ static inline void urpc_pause(void)
 static inline int urpc_try_slot(struct urpc_channel *c,
 				struct urpc_slot **slot)
 {
-	if (urpc_unlikely(!urpc_tx_has_room(&c->tx))) {
+	if (urpc_unlikely(!urpc_tx_has_room(&c->tx)) && !__urpc_is_marked(c)) {
 		int ret = __urpc_room(c);
 
 		if (ret)
@@ -352,7 +367,7 @@ static inline int urpc_try_slot(struct urpc_channel *c,
 static inline int urpc_slot_timed(struct urpc_channel *c,
 				  struct urpc_slot **slot, int64_t timeout_ns)
 {
-	if (urpc_unlikely(!urpc_tx_has_room(&c->tx))) {
+	if (urpc_unlikely(!urpc_tx_has_room(&c->tx)) && !__urpc_is_marked(c)) {
 		int ret = __urpc_wait_room(c, timeout_ns);
 
 		if (ret)
@@ -366,7 +381,7 @@ static inline int urpc_slot_timed(struct urpc_channel *c,
 static inline void __urpc_publish(struct urpc_channel *c, __u64 ctl)
 {
 	urpc_tx_publish(&c->tx, ctl);
-	if (urpc_tx_must_wake(&c->tx))
+	if (urpc_tx_peer_sleeps(&c->tx))
 		__urpc_wake_receiver(c);
 }
 
@@ -376,16 +391,13 @@ static inline void urpc_publish(struct urpc_channel *c, uint32_t tag)
 	__urpc_publish(c, urpc_ctl(tag, URPC_KIND_MESSAGE, 0));
 }
 
+/*
+ * As wide as the CPU stores.  Nobody looks before the control word, which is
+ * stored after these.
+ */
 static inline void __urpc_fill(struct urpc_slot *s, const uint64_t *word)
 {
-	/* no loop: -O2 would not unroll it */
-	urpc_store(&s->word[0], word[0]);
-	urpc_store(&s->word[1], word[1]);
-	urpc_store(&s->word[2], word[2]);
-	urpc_store(&s->word[3], word[3]);
-	urpc_store(&s->word[4], word[4]);
-	urpc_store(&s->word[5], word[5]);
-	urpc_store(&s->word[6], word[6]);
+	__builtin_memcpy(s->word, word, sizeof(s->word));
 }
 
 /**
@@ -537,15 +549,15 @@ static inline void urpc_done(struct urpc_channel *c)
 	__urpc_taken(c, urpc_epoch(c->rx.pos, c->rx.shift));
 }
 
+/*
+ * As wide as the CPU loads.  Whoever looks at the copy must not be made to look
+ * at the slot again, which the peer may have changed: the compiler forgets what
+ * it knows of both.
+ */
 static inline void __urpc_copy(uint64_t *word, const struct urpc_slot *s)
 {
-	word[0] = urpc_load(&s->word[0]);
-	word[1] = urpc_load(&s->word[1]);
-	word[2] = urpc_load(&s->word[2]);
-	word[3] = urpc_load(&s->word[3]);
-	word[4] = urpc_load(&s->word[4]);
-	word[5] = urpc_load(&s->word[5]);
-	word[6] = urpc_load(&s->word[6]);
+	__builtin_memcpy(word, s->word, sizeof(s->word));
+	__asm__ __volatile__("" : : "r" (word) : "memory");
 }
 
 /**

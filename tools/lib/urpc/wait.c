@@ -235,17 +235,20 @@ static int sleep_for(struct urpc_channel *c, uint32_t flags, uint64_t pos,
 		     int64_t timeout_ns)
 {
 	struct urpc_receiver *r = &c->priv->rx;
-	int64_t began = ul_now(), deadline;
+	int64_t began = 0;
 	int ret;
 
-	deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - began ?
-		   INT64_MAX : began + timeout_ns;
 	before_sleep(c);
-	ret = sleep_until(c, flags, pos, deadline, &r->count);
-	r->policy.missed = c->rx_missed;
-	learn(&r->policy, ul_now() - began, c->rx.pos);
-	c->rx_missed = r->policy.missed;
-	set_polls(c);
+	/* who learns nothing from it need not know how long it took */
+	if (!r->policy.fixed)
+		began = ul_now();
+	ret = sleep_until(c, flags, pos, ul_deadline_of(timeout_ns), &r->count);
+	if (!r->policy.fixed) {
+		r->policy.missed = c->rx_missed;
+		learn(&r->policy, ul_now() - began, c->rx.pos);
+		c->rx_missed = r->policy.missed;
+		set_polls(c);
+	}
 	if (ret == -EPIPE)
 		c->rx_gone = 1;
 	return ret;
@@ -298,19 +301,18 @@ int ul_wait_announced(struct urpc_channel *c, int64_t timeout_ns)
 
 /* --- for the call line --------------------------------------------------- */
 
+/* The caller has looked, as the policy says. */
 int ul_wait_for_call(struct urpc_channel *c, enum urpc_kind kind,
 		     int64_t timeout_ns)
 {
 	uint32_t flags = URPC_WAIT_CALL;
 
-	if (ul_is_there(c, flags, kind))
-		return 0;
 	if (!timeout_ns)
 		return ul_is_gone(c) || c->priv->ops->look(c) ? -EPIPE :
 								-EAGAIN;
 	if (c->priv->call.announced)
 		flags |= URPC_WAIT_CAUSAL;
-	else if (looks_first(c, flags, kind, timeout_ns, true))
+	else if (looks_first(c, flags, kind, timeout_ns, false))
 		return 0;
 	return sleep_for(c, flags, kind, timeout_ns);
 }
@@ -364,8 +366,11 @@ int __urpc_wait_room(struct urpc_channel *c, int64_t timeout_ns)
 
 /* --- waking -------------------------------------------------------------- */
 
+/* It slept a moment ago; unless it was woken for that, or sleeps no more. */
 void __urpc_wake_receiver(struct urpc_channel *c)
 {
+	if (!urpc_tx_must_wake(&c->tx))
+		return;
 	ul_count_up(&c->priv->tx.count.wakes, 1);
 	c->priv->ops->wake(c, 0, c->tx.woken);
 }
