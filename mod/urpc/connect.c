@@ -218,10 +218,12 @@ static int connect_to_driver(struct urpc_endpoint *e, struct urpc_connect *arg,
  * urpc_connect - URPC_CONNECT
  * @e: the caller's endpoint
  * @arg: the argument, flags checked; results are filled in
+ * @made: out: the channel's file, not installed yet
  *
  * Return: 0 or a negative errno.
  */
-int urpc_connect(struct urpc_endpoint *e, struct urpc_connect *arg)
+int urpc_connect(struct urpc_endpoint *e, struct urpc_connect *arg,
+		 struct urpc_new_file *made)
 {
 	struct urpc_channel *ch;
 	struct file *file;
@@ -251,7 +253,7 @@ int urpc_connect(struct urpc_endpoint *e, struct urpc_connect *arg)
 	}
 	arg->level = ch->level;
 	arg->fd = fd;
-	fd_install(fd, file);
+	*made = (struct urpc_new_file) { fd, file };
 	return 0;
 err_channel:
 	kobject_put(&ch->kobj);
@@ -369,13 +371,15 @@ static int accept_request(struct urpc_endpoint *e, struct urpc_request *q,
  * urpc_accept - URPC_ACCEPT
  * @e: the caller's endpoint
  * @arg: the argument, flags checked; results are filled in
+ * @made: out: the channel's file, not installed yet
  *
  * A request whose exact level cannot be had is refused, and the next one
  * taken.
  *
  * Return: 0 or a negative errno.
  */
-int urpc_accept(struct urpc_endpoint *e, struct urpc_accept *arg)
+int urpc_accept(struct urpc_endpoint *e, struct urpc_accept *arg,
+		struct urpc_new_file *made)
 {
 	struct urpc_request *q;
 	struct file *file;
@@ -397,6 +401,6 @@ int urpc_accept(struct urpc_endpoint *e, struct urpc_accept *arg)
 		return ret;
 	}
 	arg->fd = fd;
-	fd_install(fd, file);
+	*made = (struct urpc_new_file) { fd, file };
 	return 0;
 }

@@ -2,6 +2,7 @@
 /*
  * dev.c - /dev/urpc and the files of channels: their tables of ioctls
  */
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
@@ -30,14 +31,16 @@ union urpc_arg {
  * @size: of its structure now
  * @min_size: of its first version
  * @answers: the structure goes back to the caller
- * @run: the command, with the file's private data
+ * @run: the command; a file that it makes is installed once the caller knows
+ *	its descriptor
  */
 struct urpc_op {
 	unsigned int cmd;
 	u16 size;
 	u16 min_size;
 	bool answers;
-	int (*run)(struct file *file, union urpc_arg *arg);
+	int (*run)(struct file *file, union urpc_arg *arg,
+		   struct urpc_new_file *made);
 };
 
 #define URPC_OP(_cmd, _run, _struct, _last, _answers)			\
@@ -64,9 +67,23 @@ static const struct urpc_op *find_op(const struct urpc_op *ops,
 	return &ops[nr - URPC_CMD_INFO];
 }
 
+/* Nobody could use, or close, a descriptor that nobody was told of. */
+static void install(const struct urpc_new_file *made, bool told)
+{
+	if (!made->file)
+		return;
+	if (told) {
+		fd_install(made->fd, made->file);
+		return;
+	}
+	put_unused_fd(made->fd);
+	fput(made->file);
+}
+
 static long run_op(struct file *file, const struct urpc_op *op,
 		   void __user *ubuf)
 {
+	struct urpc_new_file made = {};
 	union urpc_arg arg;
 	u32 size;
 	int ret;
@@ -81,16 +98,16 @@ static long run_op(struct file *file, const struct urpc_op *op,
 	if (ret)
 		return ret;
 	arg.size = size;
-	ret = op->run(file, &arg);
-	if (ret || !op->answers)
-		return ret;
-	/* a new descriptor stays open then, as with any call that makes one */
-	if (copy_to_user(ubuf, &arg, min_t(u32, size, op->size)))
-		return -EFAULT;
-	return 0;
+	ret = op->run(file, &arg, &made);
+	if (!ret && op->answers &&
+	    copy_to_user(ubuf, &arg, min_t(u32, size, op->size)))
+		ret = -EFAULT;
+	install(&made, !ret);
+	return ret;
 }
 
-static int cmd_info(struct file *file, union urpc_arg *arg)
+static int cmd_info(struct file *file, union urpc_arg *arg,
+		    struct urpc_new_file *made)
 {
 	struct urpc_info *a = &arg->info;
 
@@ -111,7 +128,8 @@ static struct urpc_endpoint *endpoint_of(struct file *file)
 	return smp_load_acquire((struct urpc_endpoint **)&file->private_data);
 }
 
-static int cmd_endpoint_create(struct file *file, union urpc_arg *arg)
+static int cmd_endpoint_create(struct file *file, union urpc_arg *arg,
+			       struct urpc_new_file *made)
 {
 	struct urpc_endpoint *e;
 
@@ -130,26 +148,29 @@ static int cmd_endpoint_create(struct file *file, union urpc_arg *arg)
 	return 0;
 }
 
-static int cmd_connect(struct file *file, union urpc_arg *arg)
+static int cmd_connect(struct file *file, union urpc_arg *arg,
+		       struct urpc_new_file *made)
 {
 	struct urpc_endpoint *e = endpoint_of(file);
 
 	if (arg->connect.flags & ~URPC_CONNECT_EXACT ||
 	    arg->connect.__reserved)
 		return -EOPNOTSUPP;
-	return e ? urpc_connect(e, &arg->connect) : -EINVAL;
+	return e ? urpc_connect(e, &arg->connect, made) : -EINVAL;
 }
 
-static int cmd_accept(struct file *file, union urpc_arg *arg)
+static int cmd_accept(struct file *file, union urpc_arg *arg,
+		      struct urpc_new_file *made)
 {
 	struct urpc_endpoint *e = endpoint_of(file);
 
 	if (arg->accept.flags)
 		return -EOPNOTSUPP;
-	return e ? urpc_accept(e, &arg->accept) : -EINVAL;
+	return e ? urpc_accept(e, &arg->accept, made) : -EINVAL;
 }
 
-static int cmd_ping(struct file *file, union urpc_arg *arg)
+static int cmd_ping(struct file *file, union urpc_arg *arg,
+		    struct urpc_new_file *made)
 {
 	if (arg->ping.flags || arg->ping.__reserved)
 		return -EOPNOTSUPP;
@@ -216,7 +237,8 @@ static struct miscdevice urpc_misc = {
 
 /* --- a channel ----------------------------------------------------------- */
 
-static int cmd_channel(struct file *file, union urpc_arg *arg)
+static int cmd_channel(struct file *file, union urpc_arg *arg,
+		       struct urpc_new_file *made)
 {
 	struct urpc_channel_info *a = &arg->channel;
 	struct urpc_side *s = file->private_data;
@@ -234,7 +256,8 @@ static int cmd_channel(struct file *file, union urpc_arg *arg)
 	return 0;
 }
 
-static int cmd_wait(struct file *file, union urpc_arg *arg)
+static int cmd_wait(struct file *file, union urpc_arg *arg,
+		    struct urpc_new_file *made)
 {
 	struct urpc_side *s = file->private_data;
 	u32 flags = arg->wait.flags;
@@ -247,7 +270,8 @@ static int cmd_wait(struct file *file, union urpc_arg *arg)
 	return urpc_wait_for(s, &arg->wait);
 }
 
-static int cmd_wake(struct file *file, union urpc_arg *arg)
+static int cmd_wake(struct file *file, union urpc_arg *arg,
+		    struct urpc_new_file *made)
 {
 	if (arg->wake.flags & ~URPC_WAKE_ROOM)
 		return -EOPNOTSUPP;

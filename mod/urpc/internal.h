@@ -274,8 +274,20 @@ bool urpc_name_valid(const char *name);
 
 /* --- connect.c ----------------------------------------------------------- */
 
-int urpc_connect(struct urpc_endpoint *e, struct urpc_connect *arg);
-int urpc_accept(struct urpc_endpoint *e, struct urpc_accept *arg);
+/**
+ * struct urpc_new_file - a file that is not in the caller's table yet
+ * @fd: reserved for it
+ * @file: NULL if there is none
+ */
+struct urpc_new_file {
+	int fd;
+	struct file *file;
+};
+
+int urpc_connect(struct urpc_endpoint *e, struct urpc_connect *arg,
+		 struct urpc_new_file *made);
+int urpc_accept(struct urpc_endpoint *e, struct urpc_accept *arg,
+		struct urpc_new_file *made);
 void urpc_refuse_all(struct urpc_endpoint *e);
 void urpc_side_take_cred(struct urpc_side *s);
 

@@ -5,7 +5,7 @@
 
 FAIL_TESTS := numamig_fail_device numamig_fail_sysfs numamig_fail_module \
 	numamig_scarce
-FAIL_BIN := $(addprefix $(O)/tests/,$(FAIL_TESTS) fail-nth)
+FAIL_BIN := $(addprefix $(O)/tests/,$(FAIL_TESTS) urpc_fail_device fail-nth)
 FAIL_NTH := $(addprefix selftests/debug/,fail_nth.c fail_nth.h fault.c fault.h)
 
 $(O)/tests/fail-nth: selftests/debug/fail_nth_command.c $(FAIL_NTH)
@@ -17,6 +17,12 @@ $(addprefix $(O)/tests/,$(FAIL_TESTS)): $(O)/tests/%: selftests/debug/%.c \
 		selftests/numamig/nm_test.h $(O)/lib/libnumamig.a
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $(filter %.c %.a,$^) -lnuma -lpthread
+
+$(O)/tests/urpc_fail_device: selftests/debug/urpc_fail_device.c $(FAIL_NTH) \
+		selftests/urpc/module_test.c selftests/urpc/module_test.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Imod/urpc -Iselftests/urpc -o $@ \
+		$(filter %.c,$^) -lpthread
 
 # bugs on purpose; not among the modules, for those are loaded by tools/vm/run
 planted: check-kdir

@@ -561,7 +561,9 @@ TEST(measured)
 	ASSERT_EQ(0, urpc_calibrate(cpus[0], cpus[1], &k));
 	EXPECT_LT(0, k.ns[k.best]);
 	EXPECT_LE(k.ns[k.best], k.ns[URPC_POLL_LOAD]);
-	EXPECT_LE(k.one_line_ns[k.one_line_best], k.one_line_ns[URPC_POLL_RMW]);
+	/* plain loads are kept when another way is hardly better */
+	EXPECT_LE(k.one_line_ns[k.one_line_best] * 0.8,
+		  k.one_line_ns[URPC_POLL_RMW]);
 }
 
 TEST_HARNESS_MAIN

@@ -57,7 +57,8 @@ enum urpc_level {
  *  - EINVAL: @size is smaller than the first version of the structure.
  *  - E2BIG: @size is larger than known and the tail is not zero.
  *  - EOPNOTSUPP: a flag is not known, or a reserved field is not zero.
- *  - EFAULT: the structure cannot be read or written.
+ *  - EFAULT: the structure cannot be read or written; a channel that was made
+ *    is closed then.
  *
  * A command that fails changes nothing.
  */

@@ -41,9 +41,10 @@ void bench_latency(struct nm_result *r, bool quick);
 void bench_throughput(struct nm_result *r, bool quick);
 void bench_sleep(struct nm_result *r, bool quick);
 void bench_rates(struct nm_result *r, bool quick);
+void bench_updates(struct nm_result *r, bool quick);
 void bench_flag(struct nm_result *r, bool quick);
 void bench_many(struct nm_result *r, bool quick);
-/* Needs no second CPU. */
+/* In the virtual machine; of the back end that URPC_BACKEND names. */
 void bench_10000(struct nm_result *r);
 
 /* A row by its name's parts. */

@@ -94,6 +94,8 @@ static int run(struct nm_result *r, bool quick)
 	add_row(r, "", "module_block_eventfd", "instr", NULL, "lower",
 		"kernel", v[EVENTFD], passes);
 	bench_10000(r);
+	setenv("URPC_BACKEND", "memfd", 1);
+	bench_10000(r);
 	return OK;
 }
 

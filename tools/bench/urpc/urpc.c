@@ -34,6 +34,7 @@ static const struct part {
 	{ "throughput", bench_throughput },
 	{ "sleeping", bench_sleep },
 	{ "rates", bench_rates },
+	{ "shared memory or messages", bench_updates },
 	{ "the sender's look", bench_flag },
 	{ "many channels", bench_many },
 };

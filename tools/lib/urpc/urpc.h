@@ -284,8 +284,8 @@ int64_t urpc_wake_cost_ns(void);
  * struct urpc_calibration - one-way latency by way of polling, nanoseconds
  * @ns: by enum urpc_poll_mode; a line a direction
  * @one_line_ns: request and reply in one line
- * @best: of @ns
- * @one_line_best: of @one_line_ns
+ * @best: of @ns; %URPC_POLL_LOAD unless another one takes less than 0.8 of it
+ * @one_line_best: of @one_line_ns, likewise
  */
 struct urpc_calibration {
 	double ns[URPC_POLL_MODES];
