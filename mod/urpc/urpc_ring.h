@@ -307,7 +307,13 @@ static inline bool urpc_rx_take(struct urpc_rx *rx, __u64 *word)
 	return urpc_rx_next(rx);
 }
 
-/* Likewise for a peer that waits for room; after an acknowledgment. */
+/* Does the peer wait for room? */
+static inline bool urpc_rx_peer_sleeps(const struct urpc_rx *rx)
+{
+	return urpc_unlikely(urpc_load(&rx->peer->tx_sleep) != 0);
+}
+
+/* As urpc_tx_must_wake(), for room; after an acknowledgment. */
 static inline bool urpc_rx_must_wake(struct urpc_rx *rx)
 {
 	__u32 sleep = urpc_load(&rx->peer->tx_sleep);

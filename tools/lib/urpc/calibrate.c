@@ -196,42 +196,69 @@ int64_t urpc_wake_cost_ns(void)
 
 /* --- which way of polling is best ---------------------------------------- */
 
-#define CLEARLY_BETTER	0.8
+/*
+ * Plain loads of a ring are inlined where messages are received, the others
+ * are not, which takes back a part of what they save.
+ */
+#define RING_BETTER	0.7
+#define ONE_LINE_BETTER	0.95
 #define PROBE_ROUNDS	200
 #define PROBE_BATCHES	8
 #define PROBE_LIMIT_NS	(10 * 1000000ll)
 
+/*
+ * Of each direction, used in turn as in a ring: a line that goes to and fro
+ * costs something else.
+ */
+#define PROBE_LINES	16
+
 struct line {
-	__u64 word URPC_ALIGNED;
+	struct urpc_slot slot URPC_ALIGNED;
 };
 
 /**
- * struct probe - two threads and two lines
+ * struct probe - two threads and lines of two directions
  * @there: written by the one that measures
  * @back: by the other
  * @stop: the measuring thread has ended
  * @mode: how both look
- * @one_line: the answer comes in @there, too
+ * @one_line: there is one line, for both directions
  * @ns: out: one way
  */
 struct probe {
-	struct line there;
-	struct line back;
+	struct line there[PROBE_LINES];
+	struct line back[PROBE_LINES];
 	struct line stop;
 	enum urpc_poll_mode mode;
 	bool one_line;
 	double ns;
 };
 
-static __u64 *answer_line(struct probe *p)
+/* Questions have odd numbers, answers even ones. */
+static struct urpc_slot *slot_of(struct probe *p, uint64_t n)
 {
-	return p->one_line ? &p->there.word : &p->back.word;
+	struct line *ring = n % 2 ? p->there : p->back;
+
+	return p->one_line ? &p->there[0].slot :
+			     &ring[n / 2 % PROBE_LINES].slot;
 }
 
-static bool await(struct probe *p, __u64 *line, uint64_t value)
+/* A whole line, as a message is: the poller may take it away half written. */
+static void put(struct probe *p, uint64_t n)
 {
-	while (ul_look_at(line, p->mode) != value) {
-		if (urpc_load(&p->stop.word))
+	const uint64_t word[URPC_SLOT_WORDS] = { n, n, n, n, n, n, n };
+	struct urpc_slot *s = slot_of(p, n);
+
+	__urpc_fill(s, word);
+	urpc_store_release(&s->ctl, n);
+}
+
+static bool await(struct probe *p, uint64_t n)
+{
+	__u64 *ctl = &slot_of(p, n)->ctl;
+
+	while (ul_look_at(ctl, p->mode) != n) {
+		if (urpc_load(&p->stop.slot.ctl))
 			return false;
 		ul_look_pause(p->mode);
 	}
@@ -243,8 +270,8 @@ static void *answer(void *arg)
 	struct probe *p = arg;
 	uint64_t n;
 
-	for (n = 1; await(p, &p->there.word, n); n += 2)
-		urpc_store_release(answer_line(p), n + 1);
+	for (n = 1; await(p, n); n += 2)
+		put(p, n + 1);
 	return NULL;
 }
 
@@ -258,15 +285,15 @@ static void *ask(void *arg)
 
 	for (k = 0; k < PROBE_BATCHES && from - began < PROBE_LIMIT_NS; k++) {
 		for (i = 0; i < PROBE_ROUNDS; i++, n += 2) {
-			urpc_store_release(&p->there.word, n);
-			await(p, answer_line(p), n + 1);
+			put(p, n);
+			await(p, n + 1);
 		}
 		to = ul_now();
 		if ((double)(to - from) < best)
 			best = (double)(to - from);
 		from = to;
 	}
-	urpc_store_release(&p->stop.word, 1);
+	urpc_store_release(&p->stop.slot.ctl, 1);
 	p->ns = best / PROBE_ROUNDS / 2;
 	return NULL;
 }
@@ -283,7 +310,7 @@ static int run_probe(unsigned int cpu, unsigned int peer_cpu,
 		return ret;
 	ret = start_on((int)cpu, &a, ask, &p);
 	if (ret)
-		urpc_store_release(&p.stop.word, 1);
+		urpc_store_release(&p.stop.slot.ctl, 1);
 	else
 		pthread_join(a, NULL);
 	pthread_join(b, NULL);
@@ -291,14 +318,11 @@ static int run_probe(unsigned int cpu, unsigned int peer_cpu,
 	return ret;
 }
 
-/*
- * Plain loads unless another way is clearly better: they are inlined where
- * messages are received, and disturb nobody.
- */
-static enum urpc_poll_mode best_of(const double *ns)
+/* Plain loads, unless another way takes less than @better of their time. */
+static enum urpc_poll_mode best_of(const double *ns, double better)
 {
 	enum urpc_poll_mode best = URPC_POLL_LOAD;
-	double least = CLEARLY_BETTER * ns[URPC_POLL_LOAD];
+	double least = better * ns[URPC_POLL_LOAD];
 	unsigned int m;
 
 	for (m = 1; m < URPC_POLL_MODES; m++) {
@@ -331,7 +355,8 @@ int urpc_calibrate(unsigned int cpu, unsigned int peer_cpu,
 	}
 	if (ret)
 		return ret;
-	result->best = best_of(result->ns);
-	result->one_line_best = best_of(result->one_line_ns);
+	result->best = best_of(result->ns, RING_BETTER);
+	result->one_line_best = best_of(result->one_line_ns,
+					ONE_LINE_BETTER);
 	return 0;
 }

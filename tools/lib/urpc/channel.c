@@ -55,7 +55,7 @@ void ul_channel_setup(struct urpc_channel *c, const struct urpc_setup *s)
 	p->cpu = s->cpu;
 	p->peer_cpu = s->peer_cpu;
 	p->rx.group = s->slots / 4 < GROUP_MAX ? s->slots / 4 : GROUP_MAX;
-	p->rx.sampled = s->rx_pos;
+	c->rx_report = s->rx_pos + URPC_STATS_EVERY;
 	ul_call_setup(c);
 }
 
@@ -302,7 +302,7 @@ void __urpc_acked(struct urpc_channel *c)
 {
 	if (urpc_rx_must_wake(&c->rx))
 		ul_wake_sender(c);
-	if (c->rx.pos - c->priv->rx.sampled < URPC_STATS_EVERY)
+	if (c->rx.pos < c->rx_report)
 		return;
 	ul_stats_depth(c);
 	ul_stats_of_receiver(c);

@@ -201,7 +201,6 @@ struct urpc_sender {
  * @sleep: the last sleep word
  * @more: as above
  * @less: as above
- * @sampled: where the depth was looked at last
  * @depth: see struct urpc_stats
  * @group: messages that a streaming reader takes at once
  * @streaming: the last look found a whole group
@@ -217,7 +216,6 @@ struct urpc_receiver {
 	uint32_t sleep;
 	uint64_t more;
 	uint64_t less;
-	uint64_t sampled;
 	uint64_t depth[8];
 	uint32_t group;
 	bool streaming;

@@ -96,7 +96,7 @@ void ul_stats_depth(struct urpc_channel *c)
 	struct urpc_receiver *r = &c->priv->rx;
 	unsigned int i;
 
-	r->sampled = c->rx.pos;
+	c->rx_report = c->rx.pos + URPC_STATS_EVERY;
 	for (i = 0; i < 7; i++) {
 		uint64_t ahead = (1ull << i) - 1;
 

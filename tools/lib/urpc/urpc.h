@@ -43,6 +43,7 @@ struct urpc_private;
  * @rx_missed: sleeps in a row that polling would not have saved
  * @rx_gone: the peer is known to be gone
  * @rx_marks: shared level: give slots back by %URPC_KIND_TAKEN
+ * @rx_report: position at which counters are written down next
  * @priv: what the library has besides
  *
  * The members are the library's; they are here for the functions below.
@@ -56,6 +57,7 @@ struct urpc_channel {
 	uint32_t rx_missed;
 	uint32_t rx_gone;
 	uint32_t rx_marks;
+	uint64_t rx_report;
 	struct urpc_private *priv __attribute__((aligned(URPC_APART)));
 };
 
@@ -282,10 +284,10 @@ int64_t urpc_wake_cost_ns(void);
 
 /**
  * struct urpc_calibration - one-way latency by way of polling, nanoseconds
- * @ns: by enum urpc_poll_mode; a line a direction
+ * @ns: by enum urpc_poll_mode; 16 lines a direction, as in a ring
  * @one_line_ns: request and reply in one line
- * @best: of @ns; %URPC_POLL_LOAD unless another one takes less than 0.8 of it
- * @one_line_best: of @one_line_ns, likewise
+ * @best: of @ns; %URPC_POLL_LOAD unless another one takes less than 0.7 of it
+ * @one_line_best: of @one_line_ns, likewise, less than 0.95
  */
 struct urpc_calibration {
 	double ns[URPC_POLL_MODES];
@@ -468,7 +470,9 @@ static inline void __urpc_taken(struct urpc_channel *c, __u64 ctl)
 		urpc_store_release(&s->ctl, (ctl & URPC_CTL_EPOCH) |
 				   urpc_ctl(0, URPC_KIND_TAKEN, 0));
 	}
-	if (urpc_rx_next(&c->rx))
+	if (urpc_rx_next(&c->rx) &&
+	    (urpc_unlikely(urpc_rx_peer_sleeps(&c->rx)) ||
+	     c->rx.pos >= c->rx_report))
 		__urpc_acked(c);
 }
 
