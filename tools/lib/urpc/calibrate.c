@@ -207,7 +207,7 @@ int64_t urpc_wake_cost_ns(void)
 #define PROBE_LIMIT_NS	(10 * 1000000ll)
 
 /*
- * Of each direction, used in turn as in a ring: a line that goes to and fro
+ * Of each direction, used in turn as in a ring: a line that goes back and forth
  * costs something else.
  */
 #define PROBE_LINES	16
