@@ -280,8 +280,9 @@ static const char *settle_channel(void *ctx, long ret)
 {
 	static const uint64_t word[URPC_SLOT_WORDS] = { 42 };
 	uint64_t got[URPC_SLOT_WORDS];
+	uint32_t tag;
 	bool works = !chan_send(&x.a, 1, word, 0) &&
-		     !chan_recv(&x.b, NULL, got, 0, SECOND) && got[0] == 42;
+		     !chan_recv(&x.b, &tag, got, 0, SECOND) && got[0] == 42;
 	bool awake = !urpc_load(&x.b.tx.own->rx_sleep) &&
 		     !urpc_load(&x.b.tx.own->tx_sleep);
 
@@ -460,6 +461,9 @@ int main(void)
 	must(!sem_init(&x.go, 0, 0) && !sem_init(&x.done, 0, 0) &&
 	     !pthread_create(&other, NULL, other_side, NULL), "a thread");
 	mlockall(MCL_CURRENT);
+	/* arming opens a file of its own, which stays */
+	fail_nth_arm(FAIL_NTH_MAX);
+	fail_nth_disarm();
 	endpoints_before = (unsigned int)read_number(SYSFS "endpoints");
 	files_before = files();
 	for (i = 0; i < COUNT(calls); i++)
