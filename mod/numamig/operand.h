@@ -53,7 +53,8 @@ struct nm_access {
 /**
  * struct nm_operand - what nm_operand_next() found
  * @acc: the accesses; two for movs, cmps, push/pop/call through memory
- * @nr: how many of @acc are valid, 1 or 2
+ * @nr: how many of @acc are valid, 1 or 2; of two accesses only the one whose
+ *	address is known
  * @steps: instructions walked, the accessing one included
  */
 struct nm_operand {
