@@ -24,8 +24,12 @@
 
 #define BLOCK	HUGE
 #define N	(BLOCK / PAGE)
-/* A page may be in somebody's hands just when it is to be moved. */
-#define BUSY	8
+/*
+ * A page may be in somebody's hands just when it is to be moved; those of one
+ * CPU's batch on its way to the LRU, up to 15 (31 in newer kernels), are in the
+ * kernel's.
+ */
+#define BUSY	32
 
 static const char *const results[] = {
 	"moved", "nothing", "refused", "gone", "stale", "cpuset", "mempolicy",

@@ -19,6 +19,7 @@
 struct nm_result {
 	struct json_object *rows;
 	struct json_object *notes;
+	const char *level;
 	char placement[128];
 	/* when all rows came from a machine: its result */
 	struct json_object *merged;
@@ -62,6 +63,9 @@ static struct json_object *new_row(struct nm_result *r,
 	json_object_object_add(o, "better",
 			       json_object_new_string(row->better));
 	json_object_object_add(o, "backend", text_or_null(row->backend));
+	if (r->level)
+		json_object_object_add(o, "level",
+				       json_object_new_string(r->level));
 	json_object_array_add(r->rows, o);
 	return o;
 }
@@ -102,6 +106,11 @@ void nm_result_null(struct nm_result *r, const struct nm_row *row,
 void nm_result_placement(struct nm_result *r, const char *text)
 {
 	snprintf(r->placement, sizeof(r->placement), "%s", text);
+}
+
+void nm_result_level(struct nm_result *r, const char *level)
+{
+	r->level = level;
 }
 
 void nm_result_note(struct nm_result *r, const char *text)

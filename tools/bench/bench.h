@@ -62,6 +62,8 @@ bool nm_result_merge(struct nm_result *r, const char *bench, bool quick);
 /* "as found" unless a benchmark says where threads and memory were put. */
 void nm_result_placement(struct nm_result *r, const char *text);
 
+/* "level" of the rows from here on, or none. */
+void nm_result_level(struct nm_result *r, const char *level);
 /* A line of text below the rows; "notes" in the JSON. */
 void nm_result_note(struct nm_result *r, const char *text);
 

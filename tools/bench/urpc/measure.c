@@ -66,6 +66,18 @@ double measure_stream(const struct queue *q, unsigned int slots,
 	return (double)(count - count / 4) * 1000 / (double)t[1];
 }
 
+/* Of a row whose name does not begin with it; NULL: no channel is in it. */
+static const char *level_of(const char *name)
+{
+	if (!strncmp(name, "rpc_", 4))
+		return "shared";
+	if (!strncmp(name, "wake_vs_", 8) || strstr(name, "_messages") ||
+	    !strcmp(name, "flag_instructions") ||
+	    !strcmp(name, "module_wake_vs_eventfd"))
+		return "guarded";
+	return NULL;
+}
+
 static const char *full_name(const char *level, const char *name)
 {
 	static char buf[96];
@@ -78,6 +90,7 @@ void add_row(struct nm_result *r, const char *level, const char *name,
 	     const char *unit, const char *against, const char *better,
 	     const char *backend, const double *v, unsigned int n)
 {
+	nm_result_level(r, *level ? level : level_of(name));
 	nm_result_add(r, &(struct nm_row) { full_name(level, name), unit,
 		      against, better, backend }, v, n);
 }
@@ -86,6 +99,7 @@ void null_row(struct nm_result *r, const char *level, const char *name,
 	      const char *unit, const char *better, const char *backend,
 	      const char *why)
 {
+	nm_result_level(r, *level ? level : level_of(name));
 	nm_result_null(r, &(struct nm_row) { full_name(level, name), unit,
 		       NULL, better, backend }, why);
 }
