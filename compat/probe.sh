@@ -22,6 +22,40 @@ out=$2
 		'\<alloc_pages_bulk_array_node\>' gfp.h
 	# 6.3: vm_flags_set() and the like
 	has HAVE_VM_FLAGS_SET '\<vm_flags_mod\>' mm.h
+	# 6.3: struct mnt_idmap in the operations of inodes
+	has HAVE_MNT_IDMAP '\(\*permission\) \(struct mnt_idmap' fs.h
+	# 6.4: iter_iov_addr(), iter_iov_len(), also for ITER_UBUF
+	has HAVE_ITER_IOV_ADDR 'define iter_iov_addr\>' uio.h
+	# 6.5: generic_file_splice_read() went
+	has HAVE_COPY_SPLICE_READ '\<copy_splice_read\>' fs.h
+	# 6.5: get_user_pages_remote() does not return VMAs
+	if ! grep -A 4 '^long get_user_pages_remote(' \
+		"$src/include/linux/mm.h" | grep -q vmas; then
+		echo "#define HAVE_GUP_WITHOUT_VMAS 1"
+	fi
+	# 6.6: vfs_path_lookup() is declared for modules
+	has HAVE_VFS_PATH_LOOKUP '\<vfs_path_lookup\>' namei.h
+	# 6.7: release_fault_lock(); 6.4 to 6.6 have the locks of VMAs alone
+	has HAVE_RELEASE_FAULT_LOCK '\<release_fault_lock\>' mm.h
+	# 6.7: simple_inode_init_ts()
+	has HAVE_SIMPLE_INODE_INIT_TS '\<simple_inode_init_ts\>' fs.h
+	# 6.14: d_revalidate() is told the folder and the name
+	has HAVE_D_REVALIDATE_NAME '\(\*d_revalidate\)\(struct inode' dcache.h
+	# 6.15: mkdir() returns the dentry
+	has HAVE_MKDIR_DENTRY 'struct dentry \*\(\*mkdir\)' fs.h
+	# 6.17: sb->s_d_op is set by a function
+	has HAVE_SET_DEFAULT_D_OP '\<set_default_d_op\>' dcache.h
+	# 6.18: generic_delete_inode() got another name
+	has HAVE_INODE_JUST_DROP '\<inode_just_drop\>' fs.h
+	# 6.19: inode->i_state is read by functions
+	has HAVE_INODE_STATE_READ '\<inode_state_read_once\>' fs.h
+	# 6.19: names that the file system keeps are marked as such
+	has HAVE_D_MAKE_PERSISTENT '\<d_make_persistent\>' dcache.h
+	# 7.3: create() is no longer told whether it must not be there
+	if ! grep -A 1 '(\*create)' "$src/include/linux/fs.h" |
+		grep -q bool; then
+		echo "#define HAVE_CREATE_WITHOUT_EXCL 1"
+	fi
 } >"$out.tmp"
 if cmp -s "$out.tmp" "$out"; then
 	rm "$out.tmp"

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cowdedup_compat.h - kernel differences that cowdedup meets
+ *
+ * The modules are written for the newest kernel; here older ones are made to
+ * look like it.  HAVE_* comes from features.h, which probe.sh makes from the
+ * headers the module is built against.
+ */
+#ifndef COWDEDUP_COMPAT_H
+#define COWDEDUP_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/namei.h>
+#include <linux/pagemap.h>
+#include <linux/shmem_fs.h>
+#include <linux/splice.h>
+#include <linux/uio.h>
+
+#include "features.h"
+
+/* 6.3: what maps the owners of a mount got a type of its own. */
+#ifdef HAVE_MNT_IDMAP
+#define cowd_idmap		mnt_idmap
+#define cowd_nop_idmap		(&nop_mnt_idmap)
+#else
+#define cowd_idmap		user_namespace
+#define cowd_nop_idmap		(&init_user_ns)
+#endif
+
+/* 6.6: the times of an inode are reached by functions. */
+static inline void cowd_inode_init_times(struct inode *inode)
+{
+#ifdef HAVE_SIMPLE_INODE_INIT_TS
+	simple_inode_init_ts(inode);
+#else
+	inode->i_ctime = current_time(inode);
+	inode->i_mtime = inode->i_ctime;
+	inode->i_atime = inode->i_ctime;
+#endif
+}
+
+/* 6.14: the head of d_revalidate(dentry, flags); more arguments are told. */
+#ifdef HAVE_D_REVALIDATE_NAME
+#define COWD_D_REVALIDATE(_func)					\
+	int _func(struct inode *dir, const struct qstr *name,		\
+		  struct dentry *dentry, unsigned int flags)
+#else
+#define COWD_D_REVALIDATE(_func)					\
+	int _func(struct dentry *dentry, unsigned int flags)
+#endif
+
+/* 7.3: the head of create(idmap, dir, dentry, mode); O_EXCL is not told. */
+#ifdef HAVE_CREATE_WITHOUT_EXCL
+#define COWD_CREATE(_func)						\
+	int _func(struct cowd_idmap *idmap, struct inode *dir,		\
+		  struct dentry *dentry, umode_t mode)
+#else
+#define COWD_CREATE(_func)						\
+	int _func(struct cowd_idmap *idmap, struct inode *dir,		\
+		  struct dentry *dentry, umode_t mode, bool excl)
+#endif
+
+/* 6.15: mkdir() returns NULL, another dentry or an error. */
+#ifdef HAVE_MKDIR_DENTRY
+#define cowd_mkdir_t			struct dentry *
+#define cowd_mkdir_result(_error)	ERR_PTR(_error)
+#else
+#define cowd_mkdir_t			int
+#define cowd_mkdir_result(_error)	(_error)
+#endif
+
+/* 6.17 */
+#ifndef HAVE_SET_DEFAULT_D_OP
+static inline void set_default_d_op(struct super_block *sb,
+				    const struct dentry_operations *ops)
+{
+	sb->s_d_op = ops;
+}
+#endif
+
+/* 6.18 */
+#ifndef HAVE_INODE_JUST_DROP
+#define inode_just_drop		generic_delete_inode
+#endif
+
+/* 6.19: it is read by a function. */
+static inline bool cowd_inode_is_new(struct inode *inode)
+{
+#ifdef HAVE_INODE_STATE_READ
+	return inode_state_read_once(inode) & I_NEW;
+#else
+	return inode->i_state & I_NEW;
+#endif
+}
+
+/*
+ * A name that the file system keeps until it is unlinked or the file system
+ * goes.  6.19: such names are marked, and the mark counts as their reference.
+ */
+static inline void cowd_keep_name(struct dentry *dentry, struct inode *inode)
+{
+#ifdef HAVE_D_MAKE_PERSISTENT
+	d_make_persistent(dentry, inode);
+#else
+	if (d_unhashed(dentry))
+		d_add(dentry, inode);
+	else
+		d_instantiate(dentry, inode);
+	dget(dentry);
+#endif
+}
+
+/* To be called with all such names; 6.19: nothing special about it. */
+#ifdef HAVE_D_MAKE_PERSISTENT
+#define kill_litter_super	kill_anon_super
+#endif
+
+#ifndef HAVE_VM_FLAGS_SET
+/* 6.3: vma->vm_flags became read-only, with functions to change it. */
+static inline void vm_flags_init(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags = flags;
+}
+#endif
+
+/*
+ * The current segment of an iterator over user memory.  6.4: there are helpers,
+ * but the one for the length is wrong for ITER_UBUF on 6.12.
+ */
+static inline unsigned long cowd_iter_addr(const struct iov_iter *i)
+{
+#ifdef HAVE_ITER_IOV_ADDR
+	return (unsigned long)iter_iov_addr(i);
+#else
+	if (iter_is_ubuf(i))
+		return (unsigned long)i->ubuf + i->iov_offset;
+	return (unsigned long)iov_iter_iovec(i).iov_base;
+#endif
+}
+
+static inline size_t cowd_iter_len(const struct iov_iter *i)
+{
+	if (iter_is_ubuf(i))
+		return i->count;
+#ifdef HAVE_ITER_IOV_ADDR
+	return min_t(size_t, iter_iov_len(i), i->count);
+#else
+	return iov_iter_iovec(i).iov_len;
+#endif
+}
+
+/* 6.5: splice from a file that only reads. */
+#ifdef HAVE_COPY_SPLICE_READ
+#define cowd_splice_read	copy_splice_read
+#else
+#define cowd_splice_read	generic_file_splice_read
+#endif
+
+/* 6.6: it is exported since long, and declared now. */
+#ifndef HAVE_VFS_PATH_LOOKUP
+int vfs_path_lookup(struct dentry *dentry, struct vfsmount *mnt,
+		    const char *name, unsigned int flags, struct path *path);
+#endif
+
+/*
+ * A page of a file by way of the page cache, up to date and with a reference.
+ * tmpfs has its own way to read one.
+ */
+static inline struct page *cowd_read_mapping_page(struct address_space *mapping,
+						  pgoff_t index)
+{
+	if (mapping->host->i_sb->s_magic == TMPFS_MAGIC)
+		return shmem_read_mapping_page(mapping, index);
+	return read_mapping_page(mapping, index, NULL);
+}
+
+/* 6.7: what a fault holds, the lock of the mm or of the VMA, goes. */
+#ifndef HAVE_RELEASE_FAULT_LOCK
+static inline void release_fault_lock(struct vm_fault *vmf)
+{
+	mmap_read_unlock(vmf->vma->vm_mm);
+}
+#endif
+
+/* How often a page of its own folio is mapped. */
+static inline int cowd_page_mapcount(struct page *page)
+{
+	return atomic_read(&page->_mapcount) + 1;
+}
+
+/*
+ * Map pages that are no file's into a private mapping.
+ *
+ * vm_insert_pages() wants VM_MIXEDMAP, and for one that lacks it, the mmap_lock
+ * for writing to set it.  On the VMA itself the flag would switch off mlock,
+ * KSM, NUMA balancing and page table walks of MGLRU for the guest's memory, and
+ * nothing needs it there: the pages have counts and a struct page.  So a copy
+ * of the VMA has it.  What vm_insert_pages() takes from the VMA is its mm, its
+ * range, protection and flags; it keeps no pointer to it.
+ */
+static inline int cowd_insert_pages(struct vm_area_struct *vma,
+				    unsigned long addr, struct page **pages,
+				    unsigned long *nr)
+{
+	struct vm_area_struct copy;
+
+	memcpy(&copy, vma, sizeof(copy));
+	vm_flags_init(&copy, vma->vm_flags | VM_MIXEDMAP);
+	return vm_insert_pages(&copy, addr, pages, nr);
+}
+
+/*
+ * Pages of another process, faulted in, with a reference each; its mmap_lock is
+ * held for reading and stays so.  6.5: VMAs are not returned any more.
+ */
+static inline long cowd_get_pages_remote(struct mm_struct *mm,
+					 unsigned long addr, unsigned long n,
+					 unsigned int gup, struct page **pages)
+{
+#ifdef HAVE_GUP_WITHOUT_VMAS
+	return get_user_pages_remote(mm, addr, n, gup, pages, NULL);
+#else
+	return get_user_pages_remote(mm, addr, n, gup, pages, NULL, NULL);
+#endif
+}
+
+#endif /* COWDEDUP_COMPAT_H */

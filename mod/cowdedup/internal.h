@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * internal.h - the objects of cowdedup and who protects them
+ *
+ * Locks, outermost first:
+ *
+ *  inode lock of ram/	names and sizes of guest RAM (the VFS takes it)
+ *  mmap_lock		of the VMM: who maps what; a bind holds it for reading,
+ *			so that no fork and no mmap of it comes between
+ *  cowd_ram.lock	what is bound in a guest's RAM, who maps it, its size
+ *  cowd_image.lock	whether an image is in use; its file below
+ *  cowd_ram.insert	rwsem: whoever looks a binding up and then maps its page
+ *			holds it for reading; a bind waits for them by taking it
+ *			for writing, empty-handed
+ *  page locks		of masters and zero pages: whoever returns a page from
+ *			.fault holds its lock until the page table has it; who
+ *			fills a master holds its lock
+ *  cowd_mount.lock	the lists of images and of guests' memory of a mount
+ *
+ * The shrinker takes cowd_mount.lock by trylock; see reclaim.c.
+ *
+ * References: a ram file's table holds one on each bound master and, with it,
+ * one on the image's users; an open file of images/ holds one on the users.  An
+ * image without users has no master and lets its file go.
+ */
+#ifndef COWDEDUP_INTERNAL_H
+#define COWDEDUP_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/bvec.h>
+#include <linux/fs.h>
+#include <linux/fs_parser.h>
+#include <linux/kobject.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/path.h>
+#include <linux/percpu.h>
+#include <linux/refcount.h>
+#include <linux/rwsem.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#define COWD_BATCH	256	/* pages bound together */
+#define COWD_FEW	4	/* for which nothing is allocated */
+#define COWD_ZEROS	16	/* zero pages of a ram file */
+#define COWD_AROUND	16	/* pages mapped around a read fault */
+#define COWD_INSERT	64	/* pages mapped together */
+#define COWD_INSERT_MIN	8	/* pages from which a bind maps them at once */
+
+struct cowd_image;
+struct cowd_leaf;
+struct cowdedup_unshare;
+struct mem_cgroup;
+
+/* --- counters.c ---------------------------------------------------------- */
+
+/* Why a piece of a read was copied. */
+enum cowd_why {
+	COWD_BOUND,		/* it was not */
+	COWD_UNALIGNED,		/* not whole pages of both */
+	COWD_ELSEWHERE,		/* not into a ram file of this mount */
+	COWD_IMAGE,		/* the image may change */
+	COWD_STOPPED,		/* sharing is switched off */
+	COWD_MAPPINGS,		/* the ram file is mapped more than once */
+	COWD_VMA,		/* the mapping cannot be written there */
+	COWD_USERFAULTFD,
+	COWD_SOFT_DIRTY,	/* somebody tracks what is written */
+	COWD_LOCKED,		/* mlock() */
+	COWD_PINNED,		/* somebody holds the page, as a device does */
+	COWD_GUARD,		/* bound and written to a moment ago */
+	COWD_MEMORY,		/* none for masters, or too many of them */
+	COWD_ERROR,		/* the image could not be read into masters */
+	COWD_WHYS
+};
+
+/* Counters of a mount; the first ones are bytes copied, by enum cowd_why. */
+enum cowd_counter {
+	COWD_C_BYTES_READ = COWD_WHYS,
+	COWD_C_PAGES_BOUND,
+	COWD_C_PAGES_UNBOUND,
+	COWD_C_PAGES_BROKEN,		/* written to, as seen when read anew */
+	COWD_C_PAGES_INSERTED,		/* mapped at once, or around a fault */
+	COWD_C_FAULTS_BOUND,
+	COWD_C_FAULTS_ZERO,
+	COWD_C_FAULTS_AGAIN,		/* the image was read again */
+	COWD_C_FAULTS_LOST,		/* and could not be */
+	COWD_C_MASTERS_FILLED,
+	COWD_C_MASTERS_FREED,
+	COWD_C_MASTERS_RECLAIMED,	/* of these, when memory was short */
+	COWD_C_MASTERS_RETIRED,		/* and for broken memory */
+	COWD_C_RAM_AGED,		/* a guest was unmapped */
+	COWD_COUNTERS
+};
+
+struct cowd_percpu {
+	u64 count[COWD_COUNTERS];
+};
+
+/* --- options.c ----------------------------------------------------------- */
+
+/**
+ * struct cowd_options - of a mount
+ * @images: folder of the images
+ * @uid: who owns ram/
+ * @gid: its group
+ * @mode: its permissions
+ * @reclaim: masters that are bound may lose their pages
+ * @strict: images that cannot be shared are not opened
+ * @group_dir: each folder in ram/ is a trust group of its own
+ */
+struct cowd_options {
+	char *images;
+	kuid_t uid;
+	kgid_t gid;
+	umode_t mode;
+	bool reclaim;
+	bool strict;
+	bool group_dir;
+};
+
+struct fs_context;
+struct seq_file;
+
+extern const struct fs_parameter_spec cowd_parameters[];
+
+void cowd_options_init(struct cowd_options *o);
+int cowd_options_copy(struct cowd_options *to, const struct cowd_options *from);
+bool cowd_options_equal(const struct cowd_options *a,
+			const struct cowd_options *b);
+int cowd_parse_option(struct fs_context *fc, struct fs_parameter *param,
+		      struct cowd_options *o);
+int cowd_show_options(struct seq_file *seq, struct dentry *root);
+
+/* --- super.c ------------------------------------------------------------- */
+
+/**
+ * struct cowd_mount - a mount, and with it a trust group
+ * @kobj: its folder in sysfs
+ * @sb: its super block
+ * @images: the folder that images/ shows, in a mount of its own
+ * @options: as given
+ * @images_dir: dentry of images/
+ * @cred: who mounted; images are opened as them
+ * @memcg: who pays for masters, or NULL
+ * @lock: protects @list and @rams
+ * @list: struct cowd_image.link
+ * @rams: struct cowd_ram.link, the one that was unmapped last at the end
+ * @aged: when that was
+ * @masters: how many have a page
+ * @max_masters: how many there may be, 0 for no limit (READ_ONCE)
+ * @bound: pages of guests that are bound
+ * @ram_files: files in ram/
+ * @groups: folders that have been made in ram/ itself
+ * @count: counters
+ */
+struct cowd_mount {
+	struct kobject kobj;
+	struct super_block *sb;
+	struct path images;
+	struct cowd_options options;
+	struct dentry *images_dir;
+	const struct cred *cred;
+	struct mem_cgroup *memcg;
+	struct mutex lock;		/* see above */
+	struct list_head list;
+	struct list_head rams;
+	unsigned long aged;
+	atomic_long_t masters;
+	unsigned long max_masters;
+	atomic_long_t bound;
+	atomic_long_t ram_files;
+	atomic_long_t groups;
+	struct cowd_percpu __percpu *count;
+};
+
+static inline void cowd_count_n(struct cowd_mount *mnt, unsigned int c, u64 n)
+{
+	this_cpu_add(mnt->count->count[c], n);
+}
+
+static inline void cowd_count(struct cowd_mount *mnt, unsigned int c)
+{
+	cowd_count_n(mnt, c, 1);
+}
+
+static inline struct cowd_mount *cowd_mount_of(const struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+u64 cowd_counter_read(const struct cowd_mount *mnt, unsigned int c);
+
+extern struct file_system_type cowd_fs_type;
+
+/* --- image.c ------------------------------------------------------------- */
+
+/**
+ * struct cowd_image - a file that guests read
+ * @ref: its inode in images/, and one for all users together
+ * @mount: where
+ * @path: the file below
+ * @lock: protects the change between used and unused, and @denied
+ * @users: open files of images/ and pages that are bound
+ * @lower: the file below, open while there are users, for masters; it does not
+ *	read ahead, for guests do.  Who reads has it open once more for copies.
+ * @denied: nobody can open it for writing now
+ * @why: COWD_BOUND, or why nothing of it is shared (READ_ONCE)
+ * @masters: struct cowd_master by cowd_key()
+ * @link: in cowd_mount.list
+ * @scan: where the shrinker goes on, for masters that are not bound and for
+ *	those that are; under cowd_mount.lock
+ */
+struct cowd_image {
+	struct kref ref;
+	struct cowd_mount *mount;
+	struct path path;
+	struct mutex lock;		/* see above */
+	refcount_t users;
+	struct file *lower;
+	bool denied;
+	enum cowd_why why;
+	struct xarray masters;
+	struct list_head link;
+	unsigned long scan[2];
+};
+
+struct cowd_image *cowd_image_get(struct cowd_mount *mnt,
+				  const struct path *path);
+void cowd_image_put(struct cowd_image *img);
+ssize_t cowd_image_read_below(struct cowd_image *img, struct file *lower,
+			      struct iov_iter *to, loff_t *pos);
+struct file *cowd_image_use(struct cowd_image *img);
+bool cowd_fs_can_share(const struct super_block *sb);
+void cowd_image_unuse(struct cowd_image *img);
+
+/* --- images.c ------------------------------------------------------------ */
+
+struct inode *cowd_images_dir(struct super_block *sb);
+bool cowd_is_image(const struct file *file);
+extern const struct dentry_operations cowd_dentry_ops;
+
+/* --- master.c ------------------------------------------------------------ */
+
+/**
+ * struct cowd_master - the one copy of a page of an image
+ * @ref: the image's index, each binding, and whoever looks at it
+ * @image: of which
+ * @index: page of the image
+ * @page: ours, or NULL; see cowd_master_page().  It is not written any more
+ *	once it is up to date.
+ * @rcu: for those who find it in the index while it goes
+ */
+struct cowd_master {
+	refcount_t ref;
+	struct cowd_image *image;
+	pgoff_t index;
+	struct page *page;
+	struct rcu_head rcu;
+};
+
+/*
+ * Where a master is in the index of its image: each trust group has masters of
+ * its own.
+ */
+#define COWD_GROUP_SHIFT	40
+
+static inline unsigned long cowd_key(unsigned int group, pgoff_t index)
+{
+	return (unsigned long)group << COWD_GROUP_SHIFT | index;
+}
+
+struct cowd_master *cowd_master_get(struct cowd_image *img, unsigned int group,
+				    pgoff_t index);
+void cowd_master_put(struct cowd_master *m);
+void cowd_master_free(struct cowd_master *m);
+void cowd_masters_drop(struct cowd_image *img);
+struct page *cowd_master_page(const struct cowd_master *m);
+struct page *cowd_master_begin(struct cowd_master *m, bool must, bool *mine);
+void cowd_master_end(struct cowd_master *m, struct page *page, bool good);
+void cowd_master_remove(struct cowd_master *m, struct page *page);
+
+/* --- fill.c -------------------------------------------------------------- */
+
+struct cowd_batch;
+
+unsigned int cowd_masters_get(struct cowd_image *img, pgoff_t first,
+			      unsigned int n, struct cowd_batch *b,
+			      enum cowd_why *why);
+int cowd_master_refill(struct cowd_master *m);
+
+/* --- reclaim.c ----------------------------------------------------------- */
+
+unsigned long cowd_reclaim(struct cowd_mount *mnt, unsigned long nr, int nid,
+			   bool hard);
+unsigned long cowd_reclaim_count(struct cowd_mount *mnt,
+				 struct mem_cgroup *memcg);
+void cowd_master_retire(struct cowd_master *m, struct page *page);
+
+/* --- read.c -------------------------------------------------------------- */
+
+/**
+ * struct cowd_batch - what a read works on
+ * @room: how many pages at once
+ * @group: trust group of the masters
+ * @master: masters that the reader holds
+ * @vec: their pages, until they have content
+ * @page: then what the memory shows, while it is looked at
+ */
+struct cowd_batch {
+	unsigned int room;
+	unsigned int group;
+	struct cowd_master **master;
+	union {
+		struct bio_vec *vec;
+		struct page **page;
+	};
+};
+
+ssize_t cowd_read_iter(struct kiocb *iocb, struct iov_iter *to);
+u64 cowd_read_bind(struct file *image, unsigned long addr, loff_t pos,
+		   u64 len);
+
+/* --- ram.c --------------------------------------------------------------- */
+
+/**
+ * struct cowd_ram - the memory of a guest
+ * @inode: its inode, whose i_private this is
+ * @group: its trust group, 0 if the mount is one
+ * @link: in cowd_mount.rams
+ * @lock: protects the table, @mappings and @nr
+ * @insert: see above
+ * @mappings: VMAs; the table is empty while there is none
+ * @nr: pages (READ_ONCE)
+ * @leaf: the table, see table.c
+ * @leaves: how many there may be
+ * @touched: pages that may be in a page table; see cowd_table_touch()
+ * @bound: pages that are bound
+ * @keep_private: nothing is to be bound until the last mapping goes
+ *	(READ_ONCE)
+ * @zero: what unbound pages show when they are read; several, for their locks
+ */
+struct cowd_ram {
+	struct inode *inode;
+	unsigned int group;
+	struct list_head link;
+	struct mutex lock;		/* see above */
+	struct rw_semaphore insert;
+	unsigned long mappings;
+	unsigned long nr;
+	struct cowd_leaf **leaf;
+	unsigned long leaves;
+	unsigned long *touched;
+	unsigned long bound;
+	bool keep_private;
+	struct page *zero[COWD_ZEROS];
+};
+
+static inline struct page *cowd_ram_zero(const struct cowd_ram *ram,
+					 pgoff_t pgoff)
+{
+	return ram->zero[pgoff % COWD_ZEROS];
+}
+
+struct inode *cowd_ram_root(struct super_block *sb);
+void cowd_ram_free(struct cowd_ram *ram);
+struct cowd_ram *cowd_ram_of_file(const struct file *file);
+
+/* --- table.c ------------------------------------------------------------- */
+
+int cowd_table_resize(struct cowd_ram *ram, unsigned long nr);
+int cowd_table_prepare(struct cowd_ram *ram, pgoff_t first, unsigned int n);
+struct cowd_master *cowd_table_load(const struct cowd_ram *ram, pgoff_t pgoff);
+struct cowd_master *cowd_table_swap(struct cowd_ram *ram, pgoff_t pgoff,
+				    struct cowd_master *m);
+void cowd_table_replace(struct cowd_ram *ram, pgoff_t first,
+			struct cowd_master **m, unsigned int n);
+struct cowd_master **cowd_table_slots(const struct cowd_ram *ram,
+				      pgoff_t first, unsigned int *n);
+pgoff_t cowd_table_next(const struct cowd_ram *ram, pgoff_t pgoff);
+void cowd_table_free_leaves(struct cowd_ram *ram);
+void cowd_table_free(struct cowd_ram *ram);
+void cowd_table_touch(struct cowd_ram *ram, pgoff_t pgoff, unsigned int n);
+bool cowd_table_is_touched(const struct cowd_ram *ram, pgoff_t pgoff,
+			   unsigned int n);
+bool cowd_table_untouch(struct cowd_ram *ram, pgoff_t pgoff, unsigned int n);
+unsigned int cowd_table_age(const struct cowd_ram *ram, pgoff_t pgoff);
+
+/* --- bind.c -------------------------------------------------------------- */
+
+enum cowd_why cowd_destination(struct cowd_mount *mnt, unsigned long addr,
+			       struct cowd_batch *b, unsigned long *pages);
+enum cowd_why cowd_bind(struct cowd_mount *mnt, unsigned long addr,
+			struct cowd_batch *b, unsigned int *n);
+void cowd_unbind(struct cowd_ram *ram, pgoff_t first, pgoff_t end, bool cows);
+void cowd_cut_off(struct cowd_ram *ram);
+
+/* --- fault.c ------------------------------------------------------------- */
+
+extern const struct vm_operations_struct cowd_vm_ops;
+
+bool cowd_insert(struct cowd_ram *ram, struct vm_area_struct *vma,
+		 pgoff_t first, pgoff_t end, pgoff_t want);
+
+/* --- unshare.c ----------------------------------------------------------- */
+
+int cowd_unshare(struct cowd_ram *ram, struct cowdedup_unshare *a);
+
+/* --- dev.c --------------------------------------------------------------- */
+
+int cowd_dev_init(void);
+void cowd_dev_exit(void);
+
+/* --- sysfs.c ------------------------------------------------------------- */
+
+extern unsigned int cowd_enabled;	/* READ_ONCE */
+extern unsigned int cowd_inserting;	/* READ_ONCE */
+extern unsigned int cowd_guard_ms;	/* READ_ONCE */
+
+int cowd_sysfs_init(void);
+void cowd_sysfs_exit(void);
+int cowd_mount_kobj_add(struct cowd_mount *mnt);
+void cowd_mount_kobj_init(struct cowd_mount *mnt);
+
+#endif /* COWDEDUP_INTERNAL_H */

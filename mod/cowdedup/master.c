@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * master.c - the one copy of each page of an image
+ *
+ * A master is a page of the module's own, never one of the page cache: a page
+ * of the image's file would be torn out of guests when that file is truncated,
+ * would change under them, and may be part of a large folio that the kernel
+ * maps as a whole.
+ *
+ * It is found by its number in the image.  Its page comes and goes: whoever
+ * needs it and finds none puts one there, locked and without content, and reads
+ * it (fill.c), while others wait for the lock; reclaim.c takes it away.  It is
+ * paid for by the memory cgroup of whoever mounted, and when that one has no
+ * more, nobody is killed for it: the read is copied.
+ */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+#define NO_RETRY	(__GFP_NORETRY | __GFP_NOWARN)
+
+/* --- the object ---------------------------------------------------------- */
+
+static struct cowd_master *master_find(struct cowd_image *img,
+				       unsigned long key)
+{
+	struct cowd_master *m;
+
+	rcu_read_lock();
+	m = xa_load(&img->masters, key);
+	if (m && !refcount_inc_not_zero(&m->ref))
+		m = NULL;
+	rcu_read_unlock();
+	return m;
+}
+
+/* With a reference for the index and one for the caller. */
+static struct cowd_master *master_new(struct cowd_image *img, pgoff_t index)
+{
+	struct cowd_master *m;
+
+	m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT | NO_RETRY);
+	if (!m)
+		return NULL;
+	refcount_set(&m->ref, 2);
+	m->image = img;
+	m->index = index;
+	return m;
+}
+
+/* Make a master, or find the one that somebody else has made meanwhile. */
+static struct cowd_master *master_add(struct cowd_image *img,
+				      unsigned long key, pgoff_t index)
+{
+	struct cowd_master *m = NULL, *new, *old;
+
+	new = master_new(img, index);
+	if (!new)
+		return NULL;
+	do {
+		old = xa_cmpxchg(&img->masters, key, NULL, new,
+				 GFP_KERNEL | NO_RETRY);
+		if (!old)
+			return new;
+		if (xa_is_err(old))
+			break;
+		/* Somebody was faster; theirs may be gone again. */
+		m = master_find(img, key);
+	} while (!m);
+	kfree(new);
+	return m;
+}
+
+/**
+ * cowd_master_get - the master of a page, with or without content
+ * @img: image, in use
+ * @group: trust group
+ * @index: page of the image
+ *
+ * Return: with a reference; NULL without memory.
+ */
+struct cowd_master *cowd_master_get(struct cowd_image *img, unsigned int group,
+				    pgoff_t index)
+{
+	unsigned long key = cowd_key(group, index);
+	struct cowd_master *m = master_find(img, key);
+	struct mem_cgroup *old;
+
+	if (m)
+		return m;
+	old = set_active_memcg(img->mount->memcg);
+	m = master_add(img, key, index);
+	set_active_memcg(old);
+	return m;
+}
+
+/* The page may still be in use by those who hold it themselves. */
+void cowd_master_free(struct cowd_master *m)
+{
+	if (m->page)
+		cowd_master_remove(m, m->page);
+	kfree_rcu(m, rcu);
+}
+
+/**
+ * cowd_master_put - let a master go
+ * @m: master; its image is in use
+ */
+void cowd_master_put(struct cowd_master *m)
+{
+	if (refcount_dec_and_test(&m->ref))
+		cowd_master_free(m);
+}
+
+/**
+ * cowd_masters_drop - the image forgets all its masters
+ * @img: image that nobody uses any more: no open file and no binding, so
+ *	nobody holds any of them
+ */
+void cowd_masters_drop(struct cowd_image *img)
+{
+	struct cowd_master *m;
+	unsigned long index;
+
+	xa_for_each(&img->masters, index, m) {
+		/* The shrinker may have been faster. */
+		m = xa_erase(&img->masters, index);
+		if (!m)
+			continue;
+		WARN_ON_ONCE(refcount_read(&m->ref) != 1);
+		cowd_master_put(m);
+		cond_resched();
+	}
+}
+
+/* --- its page ------------------------------------------------------------ */
+
+/**
+ * cowd_master_page - the page of a master
+ * @m: master that the caller holds, or whose binding it looks at under
+ *	cowd_ram.insert
+ *
+ * Return: the page with a reference, which keeps it where it is; NULL if there
+ * is none now.  It may be without content still: then it is not up to date.
+ */
+struct page *cowd_master_page(const struct cowd_master *m)
+{
+	struct page *page;
+
+	for (;;) {
+		page = READ_ONCE(m->page);
+		if (!page)
+			return NULL;
+		/* Who takes it away freezes it, then says so here. */
+		if (!get_page_unless_zero(page)) {
+			cpu_relax();
+			continue;
+		}
+		if (likely(page == READ_ONCE(m->page)))
+			return page;
+		put_page(page);
+	}
+}
+
+static bool may_have_more(struct cowd_mount *mnt)
+{
+	unsigned long max = READ_ONCE(mnt->max_masters);
+
+	return !max || atomic_long_read(&mnt->masters) < max;
+}
+
+static struct page *page_try(struct cowd_mount *mnt)
+{
+	struct mem_cgroup *old;
+	struct page *page;
+
+	if (!may_have_more(mnt))
+		return NULL;
+	old = set_active_memcg(mnt->memcg);
+	page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT | NO_RETRY);
+	set_active_memcg(old);
+	return page;
+}
+
+/*
+ * When the mounter may have no more, masters that nobody uses make room.  The
+ * kernel does not ask for that: the cgroup's reclaim does not know of them.  A
+ * page that a guest has lost and needs back is not refused: nobody pays for it
+ * then.
+ */
+static struct page *page_new(struct cowd_mount *mnt, bool must)
+{
+	struct page *page = page_try(mnt);
+
+	if (!page && cowd_reclaim(mnt, 512, NUMA_NO_NODE, false))
+		page = page_try(mnt);
+	if (!page && must)
+		page = alloc_page(GFP_HIGHUSER);
+	return page;
+}
+
+/**
+ * cowd_master_begin - get the page of a master, or begin to fill it
+ * @m: master that the caller holds
+ * @must: a guest needs it
+ * @mine: output: it is new; the caller fills it and calls cowd_master_end()
+ *
+ * Return: the page with a reference, locked if it is new; NULL if there is no
+ * memory for one.
+ */
+struct page *cowd_master_begin(struct cowd_master *m, bool must, bool *mine)
+{
+	struct cowd_mount *mnt = m->image->mount;
+	struct page *page, *new = NULL;
+
+	*mine = false;
+	while (!(page = cowd_master_page(m))) {
+		if (!new)
+			new = page_new(mnt, must);
+		if (!new)
+			return NULL;
+		/* Nobody sees it yet. */
+		lock_page(new);
+		get_page(new);
+		if (!cmpxchg(&m->page, NULL, new)) {
+			atomic_long_inc(&mnt->masters);
+			cowd_count(mnt, COWD_C_MASTERS_FILLED);
+			*mine = true;
+			return new;
+		}
+		put_page(new);
+		unlock_page(new);
+	}
+	if (new)
+		put_page(new);
+	return page;
+}
+
+/**
+ * cowd_master_end - the page that cowd_master_begin() made is filled
+ * @m: master
+ * @page: its page; the caller still has a reference
+ * @good: it has the content of the image; else the master has no page again,
+ *	and who waits for it finds it not up to date
+ */
+void cowd_master_end(struct cowd_master *m, struct page *page, bool good)
+{
+	if (good)
+		SetPageUptodate(page);
+	else
+		cowd_master_remove(m, page);
+	unlock_page(page);
+}
+
+/**
+ * cowd_master_remove - a master has no page any more
+ * @m: master
+ * @page: what it has; frozen, or held by the caller, or nobody has @m
+ *
+ * Who comes too late changes nothing.
+ */
+void cowd_master_remove(struct cowd_master *m, struct page *page)
+{
+	struct cowd_mount *mnt = m->image->mount;
+
+	if (cmpxchg(&m->page, page, NULL) != page)
+		return;
+	atomic_long_dec(&mnt->masters);
+	cowd_count(mnt, COWD_C_MASTERS_FREED);
+	if (!page_ref_count(page))
+		page_ref_unfreeze(page, 1);
+	put_page(page);
+}

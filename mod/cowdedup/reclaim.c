@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * reclaim.c - pages of masters are given back when memory is short, or broken
+ *
+ * First go masters that no guest has bound.  Then the pages of bound ones that
+ * no page table has: the next fault there reads the image again.  When there is
+ * neither, the memory of one guest is unmapped, so that what it uses shows
+ * itself by its faults and the rest can go the next time.
+ *
+ * Nothing here waits for a lock that somebody may hold who waits for memory:
+ * cowd_mount.lock is tried, and under it nobody allocates.
+ */
+#include <linux/jiffies.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+
+#include "internal.h"
+
+/* --- when memory is short ------------------------------------------------ */
+
+/*
+ * Take a master that only the index has, or else the page of one that nobody
+ * but the master has: no page table, nobody who is about to map it, nobody who
+ * fills it.  Under the lock of the index it is alive if it is there, and as
+ * long as its page is frozen nobody gets that.  Is a page freed?
+ */
+static bool take(struct cowd_image *img, unsigned long index,
+		 struct cowd_master *m, int nid, bool bound,
+		 unsigned long *left)
+{
+	bool taken = false, gone = false;
+	struct page *page;
+
+	xa_lock(&img->masters);
+	if (xa_load(&img->masters, index) != m)
+		goto out;
+	page = READ_ONCE(m->page);
+	if (page)
+		--*left;
+	if (page && nid != NUMA_NO_NODE && page_to_nid(page) != nid)
+		goto out;
+	if (refcount_dec_if_one(&m->ref)) {
+		__xa_erase(&img->masters, index);
+		gone = true;
+		taken = page;
+	} else if (bound && page && page_ref_freeze(page, 1)) {
+		cowd_master_remove(m, page);
+		taken = true;
+	}
+out:
+	xa_unlock(&img->masters);
+	if (gone)
+		cowd_master_free(m);
+	return taken;
+}
+
+/* Masters that have lost their page do not count, but are not endless. */
+#define COWD_LOOK	65536
+
+/* Look at *@left masters from *@scan on, or up to the last one. */
+static unsigned long reclaim_from(struct cowd_image *img, unsigned long *scan,
+				  unsigned long *left, int nid, bool bound)
+{
+	unsigned long taken = 0, looked = 0, index;
+	struct cowd_master *m;
+
+	xa_for_each_start(&img->masters, index, m, *scan) {
+		if (!*left || looked++ == COWD_LOOK) {
+			*scan = index;
+			*left = 0;
+			return taken;
+		}
+		taken += take(img, index, m, nid, bound, left);
+	}
+	*scan = 0;
+	return taken;
+}
+
+static unsigned long reclaim_image(struct cowd_image *img, unsigned long nr,
+				   int nid, bool bound)
+{
+	unsigned long *scan = &img->scan[bound], taken;
+
+	lockdep_assert_held(&img->mount->lock);
+	taken = reclaim_from(img, scan, &nr, nid, bound);
+	/* round once, or nodes that take turns see the same part each time */
+	if (nr)
+		taken += reclaim_from(img, scan, &nr, nid, bound);
+	return taken;
+}
+
+static void unmap(struct cowd_ram *ram)
+{
+	/* what the guest has written stays */
+	unmap_mapping_range(ram->inode->i_mapping, 0, 0, 0);
+}
+
+/* A guest each time, in turn, and not too often: it has to fault all in. */
+static void unmap_one(struct cowd_mount *mnt)
+{
+	struct cowd_ram *ram;
+
+	lockdep_assert_held(&mnt->lock);
+	if (time_before(jiffies, mnt->aged + HZ / 4))
+		return;
+	mnt->aged = jiffies;
+	ram = list_first_entry_or_null(&mnt->rams, struct cowd_ram, link);
+	if (!ram)
+		return;
+	list_move_tail(&ram->link, &mnt->rams);
+	unmap(ram);
+	cowd_count(mnt, COWD_C_RAM_AGED);
+}
+
+static unsigned long reclaim_images(struct cowd_mount *mnt, unsigned long nr,
+				    int nid, bool bound)
+{
+	struct cowd_image *img;
+	unsigned long taken = 0;
+
+	list_for_each_entry(img, &mnt->list, link)
+		taken += reclaim_image(img, nr, nid, bound);
+	return taken;
+}
+
+/**
+ * cowd_reclaim - give masters back
+ * @mnt: mount
+ * @nr: how many to look at
+ * @nid: on which node, or NUMA_NO_NODE
+ * @hard: when all are bound, take those that are not mapped, and when there are
+ *	none of those, unmap a guest
+ *
+ * Called when memory is short, from anywhere, or the mounter's share of it:
+ * then not hard, for one guest would take from another what it needs again.
+ *
+ * Return: how many pages were freed.
+ */
+unsigned long cowd_reclaim(struct cowd_mount *mnt, unsigned long nr, int nid,
+			   bool hard)
+{
+	unsigned long taken;
+
+	if (!mutex_trylock(&mnt->lock))
+		return 0;
+	taken = reclaim_images(mnt, nr, nid, false);
+	hard &= mnt->options.reclaim;
+	if (!taken && hard)
+		taken = reclaim_images(mnt, nr, nid, true);
+	if (!taken && hard)
+		unmap_one(mnt);
+	mutex_unlock(&mnt->lock);
+	cowd_count_n(mnt, COWD_C_MASTERS_RECLAIMED, taken);
+	return taken;
+}
+
+/**
+ * cowd_reclaim_count - how many masters could be given back?
+ * @mnt: mount
+ * @memcg: for whom, or NULL
+ *
+ * Those that a guest uses are counted, too: one cannot tell, and the answer is
+ * a hint.
+ */
+unsigned long cowd_reclaim_count(struct cowd_mount *mnt,
+				 struct mem_cgroup *memcg)
+{
+	/* A cgroup that is no root wants its own memory back. */
+	if (memcg && parent_mem_cgroup(memcg) && memcg != mnt->memcg)
+		return 0;
+	/* asked for each node */
+	return DIV_ROUND_UP(atomic_long_read(&mnt->masters),
+			    num_online_nodes());
+}
+
+/* --- when memory is broken ----------------------------------------------- */
+
+/**
+ * cowd_master_retire - a master's page lies in broken memory
+ * @m: master that the caller holds
+ * @page: its page, which the caller holds, too
+ *
+ * It is unmapped from all guests and never used again, nor by the kernel: the
+ * page allocator keeps such pages out.  The next who needs it reads the image.
+ */
+void cowd_master_retire(struct cowd_master *m, struct page *page)
+{
+	struct cowd_mount *mnt = m->image->mount;
+	struct cowd_ram *ram;
+
+	cowd_count(mnt, COWD_C_MASTERS_RETIRED);
+	/* A fault that returns it has its lock; it is unmapped then. */
+	lock_page(page);
+	cowd_master_remove(m, page);
+	unlock_page(page);
+	mutex_lock(&mnt->lock);
+	list_for_each_entry(ram, &mnt->rams, link)
+		unmap(ram);
+	mutex_unlock(&mnt->lock);
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * table.c - what is bound where in a guest's memory
+ *
+ * An array of leaves, each a page, made when the first page in it is bound.
+ * Readers hold cowd_ram.insert, or compare only; so a leaf stays until nobody
+ * maps the file any more.
+ */
+#include <linux/bitops.h>
+#include <linux/gfp.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+#define LEAF	(PAGE_SIZE / (sizeof(void *) + sizeof(u16)))
+#define TABLE_GFP	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
+
+/**
+ * struct cowd_leaf - what is bound in LEAF pages that follow each other
+ * @master: to what, or NULL
+ * @when: when it was, see cowd_table_age()
+ */
+struct cowd_leaf {
+	struct cowd_master *master[LEAF];
+	u16 when[LEAF];
+};
+
+/**
+ * cowd_table_resize - make the table fit a file of @nr pages
+ * @ram: guest's memory, cowd_ram.lock held; nobody maps it if it grows
+ * @nr: pages
+ *
+ * A table that is too large does no harm.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cowd_table_resize(struct cowd_ram *ram, unsigned long nr)
+{
+	unsigned long leaves = DIV_ROUND_UP(nr, LEAF);
+	struct cowd_leaf **leaf;
+	unsigned long *touched;
+
+	BUILD_BUG_ON(sizeof(struct cowd_leaf) > PAGE_SIZE);
+	lockdep_assert_held(&ram->lock);
+	if (leaves <= ram->leaves)
+		return 0;
+	if (WARN_ON_ONCE(ram->mappings))
+		return -EBUSY;
+	leaf = kvcalloc(leaves, sizeof(*leaf), TABLE_GFP);
+	touched = kvcalloc(BITS_TO_LONGS(leaves * LEAF), sizeof(long),
+			   TABLE_GFP);
+	if (!leaf || !touched) {
+		kvfree(touched);
+		kvfree(leaf);
+		return -ENOMEM;
+	}
+	/* Nobody maps it, so there is nothing in the old ones. */
+	cowd_table_free(ram);
+	ram->leaf = leaf;
+	ram->touched = touched;
+	ram->leaves = leaves;
+	return 0;
+}
+
+/**
+ * cowd_table_prepare - make the leaves for some pages
+ * @ram: guest's memory, cowd_ram.lock held
+ * @first: first page
+ * @n: pages, within the file, not 0
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cowd_table_prepare(struct cowd_ram *ram, pgoff_t first, unsigned int n)
+{
+	unsigned long i, last = (first + n - 1) / LEAF;
+	struct cowd_leaf *leaf;
+
+	lockdep_assert_held(&ram->lock);
+	for (i = first / LEAF; i <= last; i++) {
+		if (ram->leaf[i])
+			continue;
+		leaf = (void *)get_zeroed_page(TABLE_GFP);
+		if (!leaf)
+			return -ENOMEM;
+		/* its zeros before the leaf, for cowd_table_load() */
+		smp_store_release(&ram->leaf[i], leaf);
+	}
+	return 0;
+}
+
+/**
+ * cowd_table_load - what is bound to a page
+ * @ram: guest's memory; cowd_ram.insert or cowd_ram.lock is held, else the
+ *	answer may be compared and nothing else
+ * @pgoff: page, in a file that is mapped
+ *
+ * Return: the master or NULL.
+ */
+struct cowd_master *cowd_table_load(const struct cowd_ram *ram, pgoff_t pgoff)
+{
+	unsigned long i = pgoff / LEAF;
+	struct cowd_leaf *leaf;
+
+	if (i >= ram->leaves)
+		return NULL;
+	/* pairs with cowd_table_prepare() */
+	leaf = smp_load_acquire(&ram->leaf[i]);
+	if (!leaf)
+		return NULL;
+	/* pairs with cowd_table_swap(): the master's content is there */
+	return smp_load_acquire(&leaf->master[pgoff % LEAF]);
+}
+
+/**
+ * cowd_table_swap - bind another master, or none
+ * @ram: guest's memory, cowd_ram.lock held
+ * @pgoff: page whose leaf is there
+ * @m: new master or NULL
+ *
+ * Return: what was bound before; others may be using it until the
+ * caller has waited for them, see bind.c.
+ */
+struct cowd_master *cowd_table_swap(struct cowd_ram *ram, pgoff_t pgoff,
+				    struct cowd_master *m)
+{
+	struct cowd_master **slot, *old;
+
+	lockdep_assert_held(&ram->lock);
+	slot = &ram->leaf[pgoff / LEAF]->master[pgoff % LEAF];
+	old = *slot;
+	/* its content before the master, for cowd_table_load() */
+	smp_store_release(slot, m);
+	ram->bound += !!m - !!old;
+	return old;
+}
+
+/* Sixteenths of a second; they come round after an hour. */
+static u16 stamp_now(void)
+{
+	return get_jiffies_64() / (HZ / 16);
+}
+
+/**
+ * cowd_table_replace - bind other masters to pages that follow each other
+ * @ram: guest's memory, cowd_ram.lock held
+ * @first: first page; their leaves are there
+ * @m: masters, and then what was bound before; see cowd_table_swap()
+ * @n: pages
+ */
+void cowd_table_replace(struct cowd_ram *ram, pgoff_t first,
+			struct cowd_master **m, unsigned int n)
+{
+	unsigned int at = first % LEAF, olds = 0, i = 0;
+	struct cowd_leaf **leaf = &ram->leaf[first / LEAF];
+	u16 now = stamp_now();
+
+	lockdep_assert_held(&ram->lock);
+	for (i = 0; i < n; i++, at++) {
+		struct cowd_master *old;
+
+		if (at == LEAF) {
+			leaf++;
+			at = 0;
+		}
+		old = (*leaf)->master[at];
+		/* its content before the master, as cowd_table_swap() */
+		smp_store_release(&(*leaf)->master[at], m[i]);
+		(*leaf)->when[at] = now;
+		olds += !!old;
+		m[i] = old;
+	}
+	ram->bound += n - olds;
+}
+
+/**
+ * cowd_table_slots - what is bound to pages that follow each other
+ * @ram: guest's memory, cowd_ram.insert held
+ * @first: first page
+ * @n: how many; and how many there are slots for, at least one
+ *
+ * Return: masters or NULLs, to be read by smp_load_acquire(); NULL if nothing
+ * is bound.
+ */
+struct cowd_master **cowd_table_slots(const struct cowd_ram *ram,
+				      pgoff_t first, unsigned int *n)
+{
+	struct cowd_leaf *leaf;
+
+	*n = min_t(unsigned int, *n, LEAF - first % LEAF);
+	if (first / LEAF >= ram->leaves)
+		return NULL;
+	/* pairs with cowd_table_prepare() */
+	leaf = smp_load_acquire(&ram->leaf[first / LEAF]);
+	return leaf ? &leaf->master[first % LEAF] : NULL;
+}
+
+/**
+ * cowd_table_next - the next page that is bound
+ * @ram: guest's memory, cowd_ram.lock held
+ * @pgoff: where to begin
+ *
+ * Return: the page; ULONG_MAX if there is none.
+ */
+pgoff_t cowd_table_next(const struct cowd_ram *ram, pgoff_t pgoff)
+{
+	unsigned long i;
+
+	lockdep_assert_held(&ram->lock);
+	for (i = pgoff / LEAF; i < ram->leaves; pgoff = ++i * LEAF) {
+		if (!ram->leaf[i])
+			continue;
+		for (; pgoff < (i + 1) * LEAF; pgoff++)
+			if (ram->leaf[i]->master[pgoff - i * LEAF])
+				return pgoff;
+	}
+	return ULONG_MAX;
+}
+
+/* Nobody maps the file, and nothing is bound. */
+void cowd_table_free_leaves(struct cowd_ram *ram)
+{
+	unsigned long i;
+
+	WARN_ON_ONCE(ram->bound || ram->mappings);
+	for (i = 0; i < ram->leaves; i++) {
+		free_page((unsigned long)ram->leaf[i]);
+		ram->leaf[i] = NULL;
+	}
+	if (ram->leaves)
+		memset(ram->touched, 0,
+		       BITS_TO_LONGS(ram->leaves * LEAF) * sizeof(long));
+}
+
+/* And nobody will. */
+void cowd_table_free(struct cowd_ram *ram)
+{
+	cowd_table_free_leaves(ram);
+	kvfree(ram->touched);
+	kvfree(ram->leaf);
+	ram->leaves = 0;
+}
+
+/* --- which pages may be mapped ------------------------------------------- */
+
+/**
+ * cowd_table_touch - pages are about to be put into a page table
+ * @ram: guest's memory
+ * @pgoff: first page, in a file that is mapped
+ * @n: pages
+ *
+ * Called before the last look into the table that decides what is mapped: under
+ * cowd_ram.insert, or under the lock of the page that is returned.  So whoever
+ * binds and has waited for those (see bind.c) sees it.  A page table gets pages
+ * of the file in no other way; fork(2) copies what is there.
+ */
+void cowd_table_touch(struct cowd_ram *ram, pgoff_t pgoff, unsigned int n)
+{
+	unsigned long end = pgoff + n, at;
+
+	for (at = find_next_zero_bit(ram->touched, end, pgoff); at < end;
+	     at = find_next_zero_bit(ram->touched, end, at + 1))
+		set_bit(at, ram->touched);
+}
+
+/* Is any of them? */
+bool cowd_table_is_touched(const struct cowd_ram *ram, pgoff_t pgoff,
+			   unsigned int n)
+{
+	return find_next_bit(ram->touched, pgoff + n, pgoff) < pgoff + n;
+}
+
+/**
+ * cowd_table_untouch - they will not be in a page table
+ * @ram: guest's memory, cowd_ram.lock held
+ * @pgoff: first page
+ * @n: pages
+ *
+ * Return: was any of them touched?  Then the caller has to unmap them.
+ */
+bool cowd_table_untouch(struct cowd_ram *ram, pgoff_t pgoff, unsigned int n)
+{
+	unsigned long end = pgoff + n, at;
+	bool any = false;
+
+	lockdep_assert_held(&ram->lock);
+	for (at = find_next_bit(ram->touched, end, pgoff); at < end;
+	     at = find_next_bit(ram->touched, end, at + 1)) {
+		clear_bit(at, ram->touched);
+		any = true;
+	}
+	return any;
+}
+
+/* --- when a page was bound ----------------------------------------------- */
+
+/**
+ * cowd_table_age - how long is it bound?
+ * @ram: guest's memory, cowd_ram.lock held
+ * @pgoff: a page that is bound
+ *
+ * Return: milliseconds, to a sixteenth of a second, less any hours.
+ */
+unsigned int cowd_table_age(const struct cowd_ram *ram, pgoff_t pgoff)
+{
+	u16 age = stamp_now() - ram->leaf[pgoff / LEAF]->when[pgoff % LEAF];
+
+	return age * 1000 / 16;
+}

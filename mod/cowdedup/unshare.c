@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * unshare.c - a guest gets pages of its own for those that are bound
+ *
+ * For each page a write fault is made in the process that maps it, which copies
+ * the master, and the binding goes.  cowd_ram.lock is held from the fault to
+ * that: a read that came between would discard the copy, and be lost with the
+ * binding.
+ */
+#include <linux/capability.h>
+#include <linux/mm.h>
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include <linux/cowdedup.h>
+
+#include "cowdedup_compat.h"
+#include "internal.h"
+
+#define COWD_STEP	32u
+
+static struct mm_struct *mm_of(pid_t nr)
+{
+	struct mm_struct *mm = NULL;
+	struct task_struct *task;
+	struct pid *pid;
+
+	pid = find_get_pid(nr);
+	task = get_pid_task(pid, PIDTYPE_PID);
+	put_pid(pid);
+	if (task) {
+		mm = get_task_mm(task);
+		put_task_struct(task);
+	}
+	return mm;
+}
+
+/* The mapping of @ram; there is one only. */
+static struct vm_area_struct *vma_of(struct mm_struct *mm,
+				     const struct cowd_ram *ram)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	mmap_assert_locked(mm);
+	for_each_vma(vmi, vma)
+		if (vma->vm_ops == &cowd_vm_ops &&
+		    file_inode(vma->vm_file) == ram->inode)
+			return vma;
+	return NULL;
+}
+
+/* Pages bound at @at and behind it, in @vma, at most COWD_STEP. */
+static unsigned int run_at(const struct cowd_ram *ram,
+			   struct vm_area_struct *vma, pgoff_t at, u64 max)
+{
+	pgoff_t end = vma->vm_pgoff + vma_pages(vma);
+	unsigned int n = 1;
+
+	if (at < vma->vm_pgoff || at >= end)
+		return 0;
+	while (n < COWD_STEP && n < max && at + n < end &&
+	       cowd_table_load(ram, at + n))
+		n++;
+	return n;
+}
+
+/* Make them the process's own, then drop the bindings. */
+static int take_run(struct mm_struct *mm, struct vm_area_struct *vma,
+		    struct cowd_ram *ram, pgoff_t at, unsigned int n)
+{
+	unsigned long addr = vma->vm_start +
+			     ((at - vma->vm_pgoff) << PAGE_SHIFT);
+	struct page *pages[COWD_STEP];
+	long got, i;
+
+	lockdep_assert_held(&ram->lock);
+	got = cowd_get_pages_remote(mm, addr, n, FOLL_WRITE | FOLL_FORCE,
+				    pages);
+	for (i = 0; i < got; i++)
+		put_page(pages[i]);
+	if (got > 0)
+		cowd_unbind(ram, at, at + got, false);
+	return got == n ? 0 : got < 0 ? got : -ENOMEM;
+}
+
+/* One step, from a->next on; how many pages it was. */
+static long unshare_step(struct mm_struct *mm, struct cowd_ram *ram, u64 *next,
+			 u64 max)
+{
+	struct vm_area_struct *vma;
+	unsigned int n;
+	int ret;
+
+	lockdep_assert_held(&ram->lock);
+	if (ram->mappings > 1)
+		return -EBUSY;
+	vma = vma_of(mm, ram);
+	if (!vma)
+		return -ENXIO;
+	WRITE_ONCE(ram->keep_private, true);
+	*next = cowd_table_next(ram, *next);
+	if (*next == ULONG_MAX)
+		return 0;
+	n = run_at(ram, vma, *next, max);
+	if (n) {
+		ret = take_run(mm, vma, ram, *next, n);
+		if (ret)
+			return ret;
+	} else {
+		/* it is bound where nobody maps it any more */
+		n = 1;
+		cowd_unbind(ram, *next, *next + 1, true);
+	}
+	*next = cowd_table_next(ram, *next + n);
+	return n;
+}
+
+static int unshare_steps(struct mm_struct *mm, struct cowd_ram *ram,
+			 struct cowdedup_unshare *a)
+{
+	u64 done = 0, next = a->next;
+	long ret = 0;
+
+	while (done < a->pages && next != ULONG_MAX) {
+		if (signal_pending(current))
+			return done ? 0 : -EINTR;
+		mmap_read_lock(mm);
+		mutex_lock(&ram->lock);
+		ret = unshare_step(mm, ram, &next, a->pages - done);
+		mutex_unlock(&ram->lock);
+		mmap_read_unlock(mm);
+		if (ret < 0)
+			return ret;
+		done += ret;
+		cond_resched();
+	}
+	a->pages = done;
+	a->next = next;
+	return 0;
+}
+
+/**
+ * cowd_unshare - give a guest pages of its own
+ * @ram: its memory
+ * @a: see the uapi
+ *
+ * Return: 0 or a negative errno.
+ */
+int cowd_unshare(struct cowd_ram *ram, struct cowdedup_unshare *a)
+{
+	struct mm_struct *mm = mm_of(a->pid);
+	int ret;
+
+	if (!mm)
+		return -ESRCH;
+	ret = -EPERM;
+	if (mm == current->mm || capable(CAP_SYS_PTRACE))
+		ret = unshare_steps(mm, ram, a);
+	mmput(mm);
+	return ret;
+}
