@@ -55,7 +55,8 @@ help:
 	@echo 'make tools       build numashare, the libraries and the benchmarks'
 	@echo 'make man         build the manual pages'
 	@echo 'make tests       build the selftests'
-	@echo 'make demo        the main job on real programs, in a virtual NUMA machine'
+	@echo 'make guests      make what QEMU boots as a guest in the tests of cowdedup'
+	@echo 'make demo        the main jobs on real programs, in a virtual NUMA machine'
 	@echo 'make check       every test (what CI runs)'
 	@echo 'make check-matrix   the tests on seven stock kernels, 6.1 to 7.3'
 	@echo 'make kselftest   the tests on the kernel that runs here (root)'
@@ -141,6 +142,7 @@ install-tools: tools man
 	install -m 644 tools/lib/urpc/urpc.h tools/lib/urpc/urpc_marshal.h \
 		mod/urpc/urpc_ring.h $(DESTDIR)$(INCDIR)/
 	install -m 644 uapi/linux/urpc.h $(DESTDIR)$(INCDIR)/linux/
+	install -m 644 uapi/linux/cowdedup.h $(DESTDIR)$(INCDIR)/linux/
 	install -m 644 $(O)/man/*.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 644 $(O)/man/*.3 $(DESTDIR)$(MANDIR)/man3/
 	install -m 644 $(O)/man/*.7 $(DESTDIR)$(MANDIR)/man7/
@@ -153,6 +155,8 @@ uninstall:
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/numamig.ko*
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/mod/urpc/urpc.ko*
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/urpc.ko*
+	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/mod/cowdedup/cowdedup.ko*
+	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/cowdedup.ko*
 	rm -f $(DESTDIR)$(BINDIR)/numashare \
 		$(DESTDIR)$(LIBDIR)/libnumamig.* \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/libnumamig.pc \
@@ -167,6 +171,7 @@ uninstall:
 		$(DESTDIR)$(INCDIR)/urpc_marshal.h \
 		$(DESTDIR)$(INCDIR)/urpc_ring.h \
 		$(DESTDIR)$(INCDIR)/linux/urpc.h \
+		$(DESTDIR)$(INCDIR)/linux/cowdedup.h \
 		$(DESTDIR)$(MANDIR)/man3/urpc_*.3 \
 		$(DESTDIR)$(MANDIR)/man7/urpc.7 \
 		$(DESTDIR)$(COMPDIR)/numashare
@@ -191,8 +196,10 @@ load:
 		'$(KVER), the running kernel is $(running).' >&2; exit 1; }
 	insmod $(MODDIR)/mod/numamig/numamig.ko
 	insmod $(MODDIR)/mod/urpc/urpc.ko
+	insmod $(MODDIR)/mod/cowdedup/cowdedup.ko
 
 unload:
+	rmmod cowdedup
 	rmmod urpc
 	rmmod numamig
 

@@ -10,7 +10,8 @@ TOOLS_CFLAGS := -O2 -g -Wall -Wextra -std=gnu11 -D_FORTIFY_SOURCE=2 \
 
 NUMAMIG_LIB_SRC := $(wildcard tools/lib/numamig/*.c)
 URPC_LIB_SRC := $(wildcard tools/lib/urpc/*.c)
-CMD_SRC := $(wildcard tools/numashare/*.c tools/bench/*.c tools/bench/urpc/*.c)
+CMD_SRC := $(wildcard tools/numashare/*.c tools/bench/*.c tools/bench/urpc/*.c \
+	tools/bench/cowdedup/*.c)
 
 # Queues of other packages that urpc is compared with: their headers, as
 # tools/setup/peers left them in the cache.
@@ -74,7 +75,8 @@ $(O)/lib/lib%.pc:
 $(O)/bin/numashare: $(call obj,$(CMD_SRC) $(PURE_SRC)) $(PEER_OBJ) \
 		$(O)/lib/libnumamig.a $(O)/lib/liburpc.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ -lnuma -lhwloc -ljson-c -lpthread -lm $(PEER_LIBS)
+	$(CC) -o $@ $^ -lnuma -lhwloc -ljson-c -lblkid -lpthread -lm \
+		$(PEER_LIBS)
 
 $(O)/vm/hold-keys: tools/vm/hold-keys.c
 	@mkdir -p $(@D)
@@ -118,3 +120,5 @@ $(MAN_ALIAS_OUT): $(O)/man/%.3: Documentation/man/aliases
 man: $(MAN_OUT) $(MAN_ALIAS_OUT)
 
 .PHONY: tools man loops
+
+include tools/guests/guests.mk

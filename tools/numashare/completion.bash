@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# bash completion of numashare: subcommands, their options, benchmarks, pids.
+# bash completion of numashare: subcommands, their options, benchmarks, pids,
+# guests.
 
 _numashare_pids()
 {
@@ -11,11 +12,25 @@ _numashare_pids()
 	done
 }
 
+# The files of ram/ of each mount of cowdedup.
+_numashare_guests()
+{
+	local root point type
+	while read -r _ _ _ root point _ type; do
+		case $type in
+		*"- cowdedup "*)
+			[ "$root" = / ] || continue
+			find "$point/ram" -type f -printf '%P\n' 2>/dev/null
+			;;
+		esac
+	done </proc/self/mountinfo
+}
+
 _numashare()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands="status migrate migrated stop record report topology
-		bench hwreport help"
+		vms image unshare bench hwreport help"
 	local words=
 
 	COMPREPLY=()
@@ -25,7 +40,7 @@ _numashare()
 		return
 	fi
 	case $prev in
-	-o | --output)
+	-o | --output | -p | --prometheus)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -47,6 +62,16 @@ _numashare()
 	bench)
 		words="--json --quick --here --help
 			$(numashare bench 2>/dev/null | awk '{ print $1 }')"
+		;;
+	vms) words="--images --interval --once --json --prometheus --help" ;;
+	image)
+		words="--json --quiet --replace"
+		[ "$COMP_CWORD" -gt 2 ] || words="check import --help"
+		mapfile -t COMPREPLY < <(compgen -f -W "$words" -- "$cur")
+		return
+		;;
+	unshare)
+		words="--dry-run --json --quiet --help $(_numashare_guests)"
 		;;
 	help) words=$commands ;;
 	*) words="--json --help" ;;

@@ -8,7 +8,8 @@
 
 static const struct subcommand *const commands[] = {
 	&cmd_status, &cmd_migrate, &cmd_migrated, &cmd_stop, &cmd_record,
-	&cmd_report, &cmd_topology, &cmd_bench, &cmd_hwreport, NULL
+	&cmd_report, &cmd_topology, &cmd_vms, &cmd_image, &cmd_unshare,
+	&cmd_bench, &cmd_hwreport, NULL
 };
 
 static void list_commands(FILE *f)
@@ -16,7 +17,8 @@ static void list_commands(FILE *f)
 	unsigned int i;
 
 	fprintf(f, "Usage: numashare COMMAND [OPTION]...\n\n"
-		"NUMA page placement on an unpatched kernel.\n\n");
+		"NUMA page placement, and memory that guests share, on an "
+		"unpatched kernel.\n\n");
 	for (i = 0; commands[i]; i++)
 		fprintf(f, "  %-10s %s\n", commands[i]->name,
 			commands[i]->summary);

@@ -35,7 +35,8 @@ struct subcommand {
 };
 
 extern const struct subcommand cmd_status, cmd_migrate, cmd_migrated,
-	cmd_stop, cmd_record, cmd_report, cmd_topology, cmd_bench, cmd_hwreport;
+	cmd_stop, cmd_record, cmd_report, cmd_topology, cmd_bench, cmd_hwreport,
+	cmd_vms, cmd_image, cmd_unshare;
 
 /* --- messages.c --- */
 

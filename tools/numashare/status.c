@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guests.h"
 #include "numashare.h"
 
 static void comm_of(int pid, char *buf, size_t len)
@@ -135,15 +136,40 @@ static void print_urpc(void)
 	       *drivers ? drivers : "no CPU");
 }
 
+static void print_cowdedup(void)
+{
+	uint64_t files = 0, bound = 0, masters = 0;
+	char version[32] = "?", shared[32], once[32];
+	struct guests all = { .page = sysconf(_SC_PAGESIZE) };
+	size_t i;
+
+	sysfs_read(COWDEDUP_SYSFS, "version", version, sizeof(version));
+	mounts_find(&all);
+	for (i = 0; i < all.nr_mounts; i++) {
+		files += sysfs_number(all.mount[i].sysfs, "ram_files");
+		bound += all.mount[i].sharing;
+		masters += all.mount[i].masters;
+	}
+	printf("cowdedup %s: %s, %zu mounts, %llu ram files, %s bound to %s of "
+	       "masters\n", version,
+	       sysfs_number(COWDEDUP_SYSFS, "enabled") ? "sharing" :
+	       "stopped: all reads are copied", all.nr_mounts,
+	       (unsigned long long)files,
+	       bytes_text(bound * all.page, shared, sizeof(shared)),
+	       bytes_text(masters * all.page, once, sizeof(once)));
+	guests_free(&all);
+}
+
 /* What is loaded; without numamig, why it cannot be asked is the answer. */
 static int show(bool json)
 {
 	struct json_object *o = NULL, *list = NULL;
 	bool urpc = !access(URPC_SYSFS, F_OK);
+	bool cowdedup = !access(COWDEDUP_SYSFS, F_OK);
 	struct numamig *dev = NULL;
 	int ret = numamig_open(&dev);
 
-	if (ret && (ret != -ENOENT || !urpc))
+	if (ret && (ret != -ENOENT || !(urpc || cowdedup)))
 		return explain_open(ret);
 	if (json) {
 		o = json_object_new_object();
@@ -153,9 +179,13 @@ static int show(bool json)
 		json_object_object_add(o, "targets", list);
 		json_object_object_add(o, "urpc", urpc ?
 				       sysfs_tree(URPC_SYSFS) : NULL);
+		json_object_object_add(o, "cowdedup", cowdedup ?
+				       sysfs_tree(COWDEDUP_SYSFS) : NULL);
 	} else {
 		if (urpc)
 			print_urpc();
+		if (cowdedup)
+			print_cowdedup();
 		if (dev)
 			print_sums();
 	}

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guests.h"
 #include "numashare.h"
 
 static int stop_numamig(void)
@@ -24,19 +25,30 @@ static int stop_numamig(void)
 	return ret;
 }
 
-/* Threads of the module's own; channels between programs are theirs. */
-static int stop_urpc(void)
+static int write_setting(const char *path, const char *text)
 {
-	int fd = open(URPC_SYSFS "/cpu_drivers", O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	int ret = 0;
 
 	if (fd < 0)
 		return -errno;
-	/* the empty list */
-	if (write(fd, "\n", 1) != 1)
+	if (write(fd, text, strlen(text)) < 0)
 		ret = -errno;
 	close(fd);
 	return ret;
+}
+
+/* Threads of the module's own; channels between programs are theirs. */
+static int stop_urpc(void)
+{
+	/* the empty list */
+	return write_setting(URPC_SYSFS "/cpu_drivers", "\n");
+}
+
+/* What is shared already stays so: 'numashare unshare' undoes it. */
+static int stop_cowdedup(void)
+{
+	return write_setting(COWDEDUP_SYSFS "/enabled", "0");
 }
 
 static const struct {
@@ -46,7 +58,16 @@ static const struct {
 } modules[] = {
 	{ "numamig", "sampling and migration", stop_numamig },
 	{ "urpc", "CPU drivers", stop_urpc },
+	{ "cowdedup", "new sharing", stop_cowdedup },
 };
+
+static int explain(const char *module, int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		return explain_open(err);
+	complain("%s cannot be stopped: %s", module, strerror(-err));
+	return FAILED;
+}
 
 static int run(int argc, char **argv)
 {
@@ -72,7 +93,7 @@ static int run(int argc, char **argv)
 			word = "not loaded";
 		} else if (ret) {
 			word = "failed";
-			status = explain_open(ret);
+			status = explain(modules[i].name, ret);
 		}
 		if (json)
 			json_object_object_add(o, modules[i].name,
@@ -91,10 +112,12 @@ static int run(int argc, char **argv)
 const struct subcommand cmd_stop = {
 	.name = "stop",
 	.run = run,
-	.summary = "Stop all sampling, all orders and CPU drivers at once",
+	.summary = "Stop all sampling, orders, CPU drivers and new sharing at once",
 	.usage = "[--json]",
 	.help =
 "Returns when nothing is sampled or moved any more.  Programs that were\n"
-"started by 'numashare migrate' run on, and so do channels between programs.\n\n"
+"started by 'numashare migrate' run on, and so do channels between programs.\n"
+"Guests of cowdedup keep what they share; what they read from now on is copied,\n"
+"until 1 is written to /sys/kernel/cowdedup/enabled.\n\n"
 "  --json   the result for each module, as JSON\n",
 };
