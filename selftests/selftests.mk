@@ -38,8 +38,9 @@ $(O)/tests/fuzz-device: $(DEVICE_SRC) selftests/fuzz/device.h \
 # --- what needs no kernel, under the sanitizers -------------------------------
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
-PURE_HDR := $(wildcard mod/numamig/*.h tools/include/*.h selftests/pure/*.h)
-PURE_TESTS := ring hot policy operand
+PURE_HDR := $(wildcard mod/numamig/*.h tools/include/*.h selftests/pure/*.h) \
+	mod/cowdedup/piece.h
+PURE_TESTS := ring hot policy operand piece
 FUZZ_TARGETS := hot operand policy processor ring
 FUZZ_SHARED := selftests/fuzz/instructions.c selftests/fuzz/tracee.c
 FUZZ_HDR := $(wildcard selftests/fuzz/*.h)
@@ -94,7 +95,8 @@ $(O)/tests/operand_trace: selftests/pure/operand_trace.c $(PURE_SRC) $(PURE_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $< $(PURE_SRC) -lcapstone
 
-include selftests/urpc/urpc.mk selftests/debug/debug.mk
+include selftests/urpc/urpc.mk selftests/cowdedup/cowdedup.mk \
+	selftests/debug/debug.mk
 
 tests: $(NM_TEST_BIN) $(PURE_BIN) $(O)/tests/fuzz-device
 

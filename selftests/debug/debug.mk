@@ -5,7 +5,8 @@
 
 FAIL_TESTS := numamig_fail_device numamig_fail_sysfs numamig_fail_module \
 	numamig_scarce
-FAIL_BIN := $(addprefix $(O)/tests/,$(FAIL_TESTS) urpc_fail_device fail-nth)
+FAIL_BIN := $(addprefix $(O)/tests/,$(FAIL_TESTS) urpc_fail_device cowd_fail \
+	fail-nth)
 FAIL_NTH := $(addprefix selftests/debug/,fail_nth.c fail_nth.h fault.c fault.h)
 
 $(O)/tests/fail-nth: selftests/debug/fail_nth_command.c $(FAIL_NTH)
@@ -23,6 +24,11 @@ $(O)/tests/urpc_fail_device: selftests/debug/urpc_fail_device.c $(FAIL_NTH) \
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Imod/urpc -Iselftests/urpc -o $@ \
 		$(filter %.c,$^) -lpthread
+
+$(O)/tests/cowd_fail: selftests/debug/cowd_fail.c $(FAIL_NTH) \
+		selftests/cowdedup/cowd_test.c selftests/cowdedup/cowd_test.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Iselftests/cowdedup -o $@ $(filter %.c,$^)
 
 # bugs on purpose; not among the modules, for those are loaded by tools/vm/run
 planted: check-kdir

@@ -66,6 +66,10 @@ class SysfsDoc:
                 return n
         return None
 
+    def example(self, name):
+        """An existing file that the documented @name stands for."""
+        return next(n for n in self.existing() if self.documented(n) == name)
+
     def read(self, name):
         return open(os.path.join(self.root, name)).read()
 
@@ -102,14 +106,15 @@ class SysfsDoc:
         return bad
 
     def _defaults(self):
-        return [f"{n}: {self.read(n).strip()}, documented {d[3]}"
-                for n, d in self.doc.items() if d[3] is not None and
-                self.read(n).strip() != ("" if d[3] == "empty" else d[3])]
+        want = {self.example(n): "" if d[3] == "empty" else d[3]
+                for n, d in self.doc.items() if d[3] is not None}
+        return [f"{n}: {self.read(n).strip()}, documented {v}"
+                for n, v in want.items() if self.read(n).strip() != v]
 
     def _ranges(self):
         for n, (rw, low, high, _) in self.doc.items():
             if rw and low is not None:
-                yield n, low, high
+                yield self.example(n), low, high
 
     def _ends(self):
         bad = []

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cowd_race [SECONDS] - binds against faults, writes, truncation and the end of
+ * processes, from all CPUs; what each page holds is known at each moment
+ *
+ * A reader of the disk reads block after block into a small region and looks,
+ * as soon as the read returns and a moment later, that nothing of the block
+ * before is left.  Meanwhile others touch the region without pause; a writer
+ * writes one word of each page, which makes private copies all the time.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cowd_test.h"
+
+#define REGION	16
+#define BLOCKS	8
+#define WRITTEN	77		/* the word that the writer writes */
+#define WORDS	(PAGE / 8)
+
+static struct place place;
+static struct guest guest;
+static int image;
+static volatile bool stop;
+static unsigned long torn, stale, reads, rounds;
+static int failed, test_no;
+
+/* A word of an image whose pages each hold one number all over. */
+static uint64_t content(unsigned int block, unsigned int page)
+{
+	return 0x1000000 + block * REGION + page;
+}
+
+static void make_image(void)
+{
+	static uint64_t mem[WORDS];
+	char path[160];
+	unsigned int b, p, w;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/blocks", place.images);
+	fd = open(path, O_WRONLY | O_CREAT, 0644);
+	must(fd >= 0, path);
+	for (b = 0; b < BLOCKS; b++) {
+		for (p = 0; p < REGION; p++) {
+			for (w = 0; w < WORDS; w++)
+				mem[w] = content(b, p);
+			must(write(fd, mem, PAGE) == PAGE, "write");
+		}
+	}
+	close(fd);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void result(bool ok, const char *what)
+{
+	printf("%sok %d %s\n", ok ? "" : "not ", ++test_no, what);
+	failed += !ok;
+}
+
+/* A page shows one block or another, but never two of them. */
+static void *toucher(void *arg)
+{
+	volatile uint64_t *mem;
+	unsigned int p = 0, w;
+	uint64_t b;
+
+	while (!stop) {
+		p = (p + 7) % REGION;
+		mem = (uint64_t *)(guest.ram + p * PAGE);
+		/* only what cannot be, whatever happens in between */
+		for (w = 0; w < WORDS; w += 97) {
+			b = mem[w];
+			if (b && (b - 0x1000000) % REGION != p &&
+			    w != WRITTEN)
+				__atomic_add_fetch(&torn, 1, __ATOMIC_RELAXED);
+		}
+		__atomic_add_fetch(&reads, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void *writer(void *arg)
+{
+	unsigned int p = 0;
+
+	while (!stop) {
+		p = (p + 5) % REGION;
+		((volatile uint64_t *)(guest.ram + p * PAGE))[WRITTEN] = p;
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* How many pages show anything but their block? */
+static unsigned int wrong(unsigned int block, unsigned int first,
+			  unsigned int n)
+{
+	unsigned int p, w, bad = 0;
+
+	for (p = first; p < first + n; p++) {
+		volatile uint64_t *mem = (uint64_t *)(guest.ram + p * PAGE);
+
+		for (w = 0; w < WORDS; w++) {
+			if (w == WRITTEN || mem[w] == content(block, p))
+				continue;
+			bad++;
+			break;
+		}
+	}
+	return bad;
+}
+
+static void read_blocks(double seconds, unsigned int n)
+{
+	double end = now() + seconds;
+	unsigned int block = 0, first;
+
+	rounds = 0;
+	stale = 0;
+	while (now() < end) {
+		block = (block + 3) % BLOCKS;
+		first = rounds * n % REGION;
+		if (pread(image, guest.ram + first * PAGE, n * PAGE,
+			  (block * REGION + first) * PAGE) !=
+		    (ssize_t)(n * PAGE)) {
+			stale += 1000000;
+			break;
+		}
+		stale += wrong(block, first, n);
+		usleep(rounds % 4 * 100);
+		stale += wrong(block, first, n);
+		rounds++;
+	}
+}
+
+static void run_binds(double seconds, unsigned int n, const char *what)
+{
+	pthread_t t[3];
+	unsigned int i;
+
+	stop = false;
+	torn = 0;
+	reads = 0;
+	pthread_create(&t[0], NULL, toucher, NULL);
+	pthread_create(&t[1], NULL, toucher, NULL);
+	pthread_create(&t[2], NULL, writer, NULL);
+	read_blocks(seconds, n);
+	stop = true;
+	for (i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	printf("# %lu reads of %u pages, %lu touches, %lu stale, %lu torn\n",
+	       rounds, n, reads, stale, torn);
+	result(rounds > 20 && reads > 20 && !stale && !torn, what);
+}
+
+/* A control: no other thread runs. */
+static void detects_stale_pages(void)
+{
+	must(pread(image, guest.ram, REGION * PAGE, 0) == REGION * PAGE,
+	     "pread");
+	((volatile uint64_t *)guest.ram)[3] = 1;
+	result(wrong(0, 0, REGION) == 1, "a stale page would be seen");
+}
+
+static void *truncater(void *arg)
+{
+	while (!stop) {
+		fallocate(guest.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  0, REGION * PAGE);
+		usleep(100);
+	}
+	return NULL;
+}
+
+/* Punched pages show zeros or a block's content. */
+static void run_punch(double seconds)
+{
+	double end = now() + seconds;
+	unsigned int block = 0, p, w;
+	unsigned long bad = 0;
+	pthread_t t[2];
+
+	stop = false;
+	torn = 0;
+	rounds = 0;
+	memset(guest.ram, 0, REGION * PAGE);
+	pthread_create(&t[0], NULL, truncater, NULL);
+	pthread_create(&t[1], NULL, toucher, NULL);
+	while (now() < end) {
+		block = (block + 3) % BLOCKS;
+		if (pread(image, guest.ram, REGION * PAGE,
+			  block * REGION * PAGE) != REGION * PAGE)
+			bad++;
+		for (p = 0; p < REGION; p++) {
+			volatile uint64_t *mem = (uint64_t *)
+						 (guest.ram + p * PAGE);
+
+			for (w = 0; w < WORDS; w++) {
+				uint64_t x = mem[w];
+
+				bad += x && x != content(block, p);
+			}
+		}
+		rounds++;
+	}
+	stop = true;
+	pthread_join(t[0], NULL);
+	pthread_join(t[1], NULL);
+	printf("# %lu rounds, %lu wrong words, %lu torn\n", rounds, bad, torn);
+	result(rounds > 20 && !bad && !torn, "reads against holes");
+}
+
+/* Guests come, read, write and are killed, with the shrinker at work. */
+static void run_kills(double seconds)
+{
+	double end = now() + seconds;
+	unsigned long killed = 0, bad = 0;
+	pid_t pid[3] = {};
+	unsigned int i = 0;
+	int status;
+
+	madvise(guest.ram, guest.pages * PAGE, MADV_DONTFORK);
+	while (now() < end) {
+		i = (i + 1) % 3;
+		if (pid[i]) {
+			usleep(2000);
+			kill(pid[i], SIGKILL);
+			waitpid(pid[i], &status, 0);
+			if (WIFEXITED(status)) {
+				printf("# a guest found wrong data\n");
+				bad++;
+			}
+			killed++;
+		}
+		write_text("/proc/sys/vm/drop_caches", "2");
+		pid[i] = fork();
+		if (pid[i])
+			continue;
+		snprintf(guest.path, sizeof(guest.path), "guest%u", i);
+		guest_open(&guest, &place, strdup(guest.path), REGION);
+		for (i = 0;; i = (i + 1) % BLOCKS) {
+			if (pread(image, guest.ram, REGION * PAGE,
+				  i * REGION * PAGE) != REGION * PAGE ||
+			    wrong(i, 0, REGION))
+				_exit(1);
+			guest.ram[i * PAGE] ^= 1;
+		}
+	}
+	for (i = 0; i < 3; i++) {
+		if (!pid[i])
+			continue;
+		kill(pid[i], SIGKILL);
+		waitpid(pid[i], &status, 0);
+	}
+	madvise(guest.ram, guest.pages * PAGE, MADV_DOFORK);
+	printf("# %lu guests killed\n", killed);
+	result(killed > 5 && !bad, "guests are killed while they read");
+}
+
+int main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? atof(argv[1]) : 10;
+
+	printf("TAP version 13\n1..8\n");
+	place_open(&place);
+	make_image();
+	image = image_open(&place, "blocks", O_RDONLY);
+	must(image >= 0, "open");
+	guest_open(&guest, &place, "guest", REGION);
+	detects_stale_pages();
+	run_binds(seconds / 6, 16, "binds of 16 pages that are mapped at once");
+	run_binds(seconds / 6, 4, "binds of 4 pages, faults map around");
+	run_binds(seconds / 6, 1, "binds of one page");
+	write_text(SYSFS "insert", "0");
+	run_binds(seconds / 6, 16, "binds of 16 pages, a fault a page");
+	write_text(SYSFS "insert", "1");
+	run_punch(seconds / 6);
+	run_kills(seconds / 6);
+	guest_close(&guest);
+	close(image);
+	result(place_close(&place), "nothing is left, and it adds up");
+	return failed > 0;
+}
