@@ -13,7 +13,7 @@
 
 enum option {
 	OPT_IMAGES, OPT_MODE, OPT_RECLAIM, OPT_STRICT, OPT_GROUP, OPT_UID,
-	OPT_GID,
+	OPT_GID, OPT_LATER,
 };
 
 static const struct constant_table on_off[] = {
@@ -36,6 +36,9 @@ const struct fs_parameter_spec cowd_parameters[] = {
 	fsparam_enum("group", OPT_GROUP, groups),
 	fsparam_u32("uid", OPT_UID),
 	fsparam_u32("gid", OPT_GID),
+	/* what it will take, so that the same command works then */
+	fsparam_enum("content", OPT_LATER, on_off),
+	fsparam_enum("replicas", OPT_LATER, on_off),
 	{}
 };
 
@@ -126,6 +129,11 @@ int cowd_parse_option(struct fs_context *fc, struct fs_parameter *param,
 	case OPT_UID:
 	case OPT_GID:
 		return parse_owner(fc, o, opt, result.uint_32);
+	case OPT_LATER:
+		if (!result.uint_32)
+			return 0;
+		return invalf(fc, "cowdedup: %s=on is not there yet",
+			      param->key);
 	default:
 		return opt;
 	}

@@ -271,6 +271,15 @@ TEST_F(files, mount_options)
 		 self->p.images);
 	ASSERT_EQ(0, mount("none", self->p.mnt, "cowdedup", 0, options));
 	ASSERT_EQ(0, umount(self->p.mnt));
+	snprintf(options, sizeof(options),
+		 "images=%s,content=off,replicas=off,group=mount",
+		 self->p.images);
+	ASSERT_EQ(0, mount("none", self->p.mnt, "cowdedup", 0, options));
+	ASSERT_EQ(0, umount(self->p.mnt));
+	snprintf(options, sizeof(options), "images=%s,content=on",
+		 self->p.images);
+	EXPECT_EQ(-1, mount("none", self->p.mnt, "cowdedup", 0, options));
+	EXPECT_EQ(EINVAL, errno);
 	snprintf(options, sizeof(options), "images=%s,mode=other",
 		 self->p.images);
 	EXPECT_EQ(-1, mount("none", self->p.mnt, "cowdedup", 0, options));
