@@ -112,6 +112,8 @@ void place_open_with(struct place *p, const char *type, const char *from,
 	must(!mount(from, p->images, type, 0, below), type);
 	snprintf(options, sizeof(options), "images=%s%s", p->images, more);
 	must(!mount("none", p->mnt, "cowdedup", 0, options), "cowdedup");
+	/* another suite may have said "numashare stop" */
+	must(!write_text(SYSFS "enabled", "1"), "enabled");
 	/* what is written to at once shall be bound again at once */
 	must(!write_text(SYSFS "guard_ms", "0"), "guard_ms");
 	must(!stat(p->mnt, &st), "stat");
