@@ -15,6 +15,7 @@
 #include <linux/cowdedup.h>
 
 #include "internal.h"
+#include "ioctl_arg.h"
 
 #define COWD_EXTENTS_MAX	65536u
 #define COWD_PIECES_MAX		1024u
@@ -264,11 +265,7 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 
 	if (!op)
 		return -ENOTTY;
-	if (get_user(size, (u32 __user *)ubuf))
-		return -EFAULT;
-	if (size < op->min_size)
-		return -EINVAL;
-	ret = copy_struct_from_user(&arg, op->size, ubuf, size);
+	ret = ioctl_arg_from_user(&arg, op->size, op->min_size, ubuf, &size);
 	if (ret)
 		return ret;
 	arg.size = size;

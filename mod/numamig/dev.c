@@ -12,6 +12,7 @@
 #include <linux/user_namespace.h>
 
 #include "internal.h"
+#include "ioctl_arg.h"
 
 /* Samples copied in at once by NUMAMIG_INJECT. */
 #define INJECT_BATCH	128
@@ -389,11 +390,7 @@ static long nm_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	ret = nm_check_rights();
 	if (ret)
 		return ret;
-	if (get_user(size, (u32 __user *)ubuf))
-		return -EFAULT;
-	if (size < op->min_size)
-		return -EINVAL;
-	ret = copy_struct_from_user(&arg, op->size, ubuf, size);
+	ret = ioctl_arg_from_user(&arg, op->size, op->min_size, ubuf, &size);
 	if (ret)
 		return ret;
 	arg.size = size;

@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "internal.h"
+#include "ioctl_arg.h"
 
 union urpc_arg {
 	u32 size;
@@ -90,11 +91,7 @@ static long run_op(struct file *file, const struct urpc_op *op,
 
 	if (!op)
 		return -ENOTTY;
-	if (get_user(size, (u32 __user *)ubuf))
-		return -EFAULT;
-	if (size < op->min_size)
-		return -EINVAL;
-	ret = copy_struct_from_user(&arg, op->size, ubuf, size);
+	ret = ioctl_arg_from_user(&arg, op->size, op->min_size, ubuf, &size);
 	if (ret)
 		return ret;
 	arg.size = size;

@@ -64,6 +64,8 @@ static int call(int fd, unsigned long cmd, void *arg)
 		a.cmd.size = sizeof(a.cmd) + 1;				\
 		a.extra = UINT8_MAX;					\
 		EXPECT_EQ(E2BIG, call(self->fd, _cmd, &a));		\
+		a.cmd.size = UINT32_MAX;				\
+		EXPECT_EQ(E2BIG, call(self->fd, _cmd, &a));		\
 		a.cmd = init;						\
 		a.cmd.size = sizeof(a.cmd);				\
 		exact = call(self->fd, _cmd, &a);			\

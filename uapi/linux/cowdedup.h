@@ -28,7 +28,8 @@
  *
  *  - ENOTTY: the command is not known.
  *  - EINVAL: @size is smaller than the first version of the structure.
- *  - E2BIG: @size is larger than known and the tail is not zero.
+ *  - E2BIG: @size is larger than known and the tail is not zero, or larger
+ *    than a page.
  *  - EOPNOTSUPP: a flag is not known, or a reserved field is not zero.
  *  - EFAULT: a structure or an array cannot be read or written.
  *  - EBADF: a descriptor is not open.

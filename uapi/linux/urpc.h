@@ -55,7 +55,8 @@ enum urpc_level {
  *
  *  - ENOTTY: the command is not known for this kind of file.
  *  - EINVAL: @size is smaller than the first version of the structure.
- *  - E2BIG: @size is larger than known and the tail is not zero.
+ *  - E2BIG: @size is larger than known and the tail is not zero, or larger
+ *    than a page.
  *  - EOPNOTSUPP: a flag is not known, or a reserved field is not zero.
  *  - EFAULT: the structure cannot be read or written; a channel that was made
  *    is closed then.
