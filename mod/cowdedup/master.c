@@ -93,6 +93,9 @@ struct cowd_master *cowd_master_get(struct cowd_image *img, unsigned int group,
 		return m;
 	old = set_active_memcg(img->mount->memcg);
 	m = master_add(img, key, index);
+	/* as page_new() */
+	if (!m && cowd_reclaim(img->mount, 512, NUMA_NO_NODE, false))
+		m = master_add(img, key, index);
 	set_active_memcg(old);
 	return m;
 }
