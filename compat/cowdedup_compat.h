@@ -123,6 +123,11 @@ static inline void vm_flags_init(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags = flags;
 }
+
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
 #endif
 
 /*
@@ -189,6 +194,76 @@ static inline int cowd_page_mapcount(struct page *page)
 {
 	return atomic_read(&page->_mapcount) + 1;
 }
+
+/*
+ * How often the pages of a huge page of a file are mapped.  6.1: the function
+ * is not exported; each page counts the mappings of the whole, too.
+ */
+static inline int cowd_folio_mapcount(struct folio *folio)
+{
+#ifdef HAVE_FOLIO_MAPCOUNT_INLINE
+	return folio_mapcount(folio);
+#else
+	int whole = folio_entire_mapcount(folio), sum = whole;
+	long i, n = folio_nr_pages(folio);
+
+	for (i = 0; i < n; i++)
+		sum += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
+	return sum - whole * n;
+#endif
+}
+
+/* A file of shmem that reserves nothing.  7.0: flags of VMAs got a type. */
+static inline struct file *cowd_shmem_file(const char *name, loff_t size)
+{
+#ifdef HAVE_SHMEM_VMA_FLAGS
+	return shmem_file_setup(name, size, mk_vma_flags(VMA_NORESERVE_BIT));
+#else
+	return shmem_file_setup(name, size, VM_NORESERVE);
+#endif
+}
+
+/*
+ * What shmem does for a mapping of a file of its own, with operations @ops.
+ * 6.17: ->mmap_prepare instead of ->mmap.
+ */
+static inline const struct vm_operations_struct *
+cowd_shmem_vm_ops(const struct file_operations *ops, struct file *shm,
+		  struct vm_area_struct *vma)
+{
+#ifdef HAVE_MMAP_PREPARE
+	struct vm_area_desc desc = {
+		.mm = vma->vm_mm,
+		.file = shm,
+		.start = vma->vm_start,
+		.end = vma->vm_end,
+		.pgoff = vma->vm_pgoff,
+		.vm_file = shm,
+	};
+
+	if (ops->mmap_prepare)
+		return ops->mmap_prepare(&desc) ? NULL : desc.vm_ops;
+#endif
+	return ops->mmap(shm, vma) ? NULL : vma->vm_ops;
+}
+
+/* What shmem does for its mappings, see shared.c. */
+extern const struct vm_operations_struct *cowd_shmem_ops;
+
+/* 6.8: it is also asked where an interleaving policy begins. */
+#ifdef HAVE_GET_POLICY_ILX
+static inline struct mempolicy *
+cowd_get_policy(struct vm_area_struct *vma, unsigned long addr, pgoff_t *ilx)
+{
+	return cowd_shmem_ops->get_policy(vma, addr, ilx);
+}
+#elif defined(CONFIG_NUMA)
+static inline struct mempolicy *
+cowd_get_policy(struct vm_area_struct *vma, unsigned long addr)
+{
+	return cowd_shmem_ops->get_policy(vma, addr);
+}
+#endif
 
 /*
  * Map pages that are no file's into a private mapping.

@@ -39,6 +39,20 @@ out=$2
 	has HAVE_RELEASE_FAULT_LOCK '\<release_fault_lock\>' mm.h
 	# 6.7: simple_inode_init_ts()
 	has HAVE_SIMPLE_INODE_INIT_TS '\<simple_inode_init_ts\>' fs.h
+	# 6.2: folio_mapcount() is not a function of mm/ any more
+	has HAVE_FOLIO_MAPCOUNT_INLINE \
+		'^static inline int folio_mapcount\(' mm.h
+	# 6.8: get_policy() returns where an interleaving policy begins
+	if grep -A 1 '(\*get_policy)' "$src/include/linux/mm.h" |
+		grep -q ilx; then
+		echo "#define HAVE_GET_POLICY_ILX 1"
+	fi
+	# 6.17: files may have ->mmap_prepare instead of ->mmap
+	has HAVE_MMAP_PREPARE '\(\*mmap_prepare\)' fs.h
+	# 7.0: shmem_file_setup() takes a vma_flags_t
+	has HAVE_SHMEM_VMA_FLAGS \
+		'shmem_file_setup\(const char \*name, loff_t size, vma_flags_t' \
+		shmem_fs.h
 	# 6.14: d_revalidate() is told the folder and the name
 	has HAVE_D_REVALIDATE_NAME '\(\*d_revalidate\)\(struct inode' dcache.h
 	# 6.15: mkdir() returns the dentry

@@ -13,7 +13,9 @@
  *
  * Unmapping discards the guest's own copies of those pages, as reading into
  * them would overwrite them.  That must hit nobody who did not ask for it: so
- * there is one mapping only, and it belongs to the reader.
+ * there is one mapping only, and it belongs to the reader.  In shared mode all
+ * who map the memory see what is read, and the guest's own pages, which are the
+ * shmem file's, are taken from there; see shared.c.
  */
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
@@ -31,8 +33,10 @@ static enum cowd_why vma_refuses(const struct cowd_mount *mnt,
 {
 	const struct cowd_ram *ram;
 
-	if (!vma || vma->vm_ops != &cowd_vm_ops ||
-	    file_inode(vma->vm_file)->i_sb != mnt->sb)
+	if (!vma || !cowd_is_ram(vma))
+		return COWD_ELSEWHERE;
+	ram = cowd_ram_of_vma(vma);
+	if (ram->inode->i_sb != mnt->sb)
 		return COWD_ELSEWHERE;
 	/* A copy would fault: it says so, then. */
 	if (!(vma->vm_flags & VM_WRITE) ||
@@ -47,8 +51,7 @@ static enum cowd_why vma_refuses(const struct cowd_mount *mnt,
 	if (vma->vm_flags & VM_LOCKED)
 		return COWD_LOCKED;
 	/* a first look, without the lock; see ram_refuses() */
-	ram = file_inode(vma->vm_file)->i_private;
-	if (READ_ONCE(ram->mappings) != 1)
+	if (!ram->shm && READ_ONCE(ram->mappings) != 1)
 		return COWD_MAPPINGS;
 	return READ_ONCE(ram->keep_private) ? COWD_STOPPED : COWD_BOUND;
 }
@@ -71,17 +74,64 @@ static bool is_held(struct page *page)
 		return false;
 	known += cowd_page_mapcount(page) + folio_test_swapcache(folio);
 	known += !folio_test_lru(folio);
+	/* shmem's file has one */
+	known += !folio_test_anon(folio);
 	return folio_ref_count(folio) > known;
 }
 
-/* May what is shown at @pgoff, a page of the guest's own, be replaced? */
+/*
+ * The same for a huge page of shmem, of which we hold @ours: a part of it would
+ * be zeroed under whoever holds it.
+ */
+static bool is_huge_held(struct folio *folio, int ours)
+{
+	int known = ours + folio_nr_pages(folio) + !folio_test_lru(folio);
+
+	return folio_maybe_dma_pinned(folio) ||
+	       folio_ref_count(folio) > known + cowd_folio_mapcount(folio);
+}
+
+/**
+ * struct cowd_look - at the pages that a bind would replace
+ * @page: they, with a reference each, or NULL
+ * @n: how many
+ * @huge: one of shmem that was looked at last
+ * @held: somebody holds that
+ */
+struct cowd_look {
+	struct page **page;
+	unsigned int n;
+	struct folio *huge;
+	bool held;
+};
+
+/* A huge page is looked at once for all of it that is there. */
+static bool look_held(struct cowd_look *l, unsigned int i)
+{
+	struct folio *folio = page_folio(l->page[i]);
+	unsigned int end;
+
+	if (!folio_test_large(folio) || folio_test_anon(folio))
+		return is_held(l->page[i]);
+	if (folio == l->huge)
+		return l->held;
+	for (end = i; end < l->n; end++)
+		if (!l->page[end] || page_folio(l->page[end]) != folio)
+			break;
+	l->huge = folio;
+	l->held = is_huge_held(folio, end - i);
+	return l->held;
+}
+
+/* May the page there, of the guest's own, be replaced? */
 static enum cowd_why page_refuses(struct cowd_ram *ram, pgoff_t pgoff,
-				  struct page *page)
+				  struct cowd_look *l, unsigned int i)
 {
 	lockdep_assert_held(&ram->lock);
-	if (is_held(page))
+	if (look_held(l, i))
 		return COWD_PINNED;
-	if (!ram->bound || !cowd_table_load(ram, pgoff))
+	/* In shared mode the binding is gone when it was broken. */
+	if (!ram->shm && (!ram->bound || !cowd_table_load(ram, pgoff)))
 		return COWD_BOUND;
 	if (cowd_table_age(ram, pgoff) < READ_ONCE(cowd_guard_ms))
 		return COWD_GUARD;
@@ -93,10 +143,11 @@ static enum cowd_why page_refuses(struct cowd_ram *ram, pgoff_t pgoff,
  * nothing is.  What is not mapped now is held by nobody: pages that are pinned
  * are not swapped out and not migrated.
  */
-static void shown(const struct cowd_ram *ram, pgoff_t first,
-		  unsigned long addr, struct page **page, unsigned int n)
+static void look_mapped(const struct cowd_ram *ram, pgoff_t first,
+			unsigned long addr, struct cowd_look *l)
 {
-	unsigned int i = 0, end = 0;
+	unsigned int i = 0, end = 0, n = l->n;
+	struct page **page = l->page;
 	int got;
 
 	while (i < n) {
@@ -114,6 +165,26 @@ static void shown(const struct cowd_ram *ram, pgoff_t first,
 	}
 }
 
+/* The same in shared mode: what the shmem file has, mapped by whomever. */
+static void look_own(const struct cowd_ram *ram, pgoff_t first,
+		     struct cowd_look *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->n; i++)
+		l->page[i] = cowd_table_is_touched(ram, first + i, 1) ?
+			     find_get_page(ram->mapping, first + i) : NULL;
+}
+
+/* Is it the guest's own, which it would see? */
+static bool look_is_own(const struct cowd_ram *ram, pgoff_t pgoff,
+			struct page *page)
+{
+	if (!page)
+		return false;
+	return ram->shm ? !cowd_table_load(ram, pgoff) : PageAnon(page);
+}
+
 /*
  * The first of @n pages, and those behind it with which it is the same: *@n is
  * how many.  May they be replaced?
@@ -122,25 +193,28 @@ static enum cowd_why first_refuse(struct cowd_ram *ram, pgoff_t first,
 				  unsigned long addr, struct page **page,
 				  unsigned int *n)
 {
+	struct cowd_look l = { .page = page, .n = *n };
 	enum cowd_why why = COWD_BOUND, next;
 	unsigned int i, broken = 0;
 
 	if (!cowd_table_is_touched(ram, first, *n))
 		return COWD_BOUND;
-	shown(ram, first, addr, page, *n);
+	if (ram->shm)
+		look_own(ram, first, &l);
+	else
+		look_mapped(ram, first, addr, &l);
 	for (i = 0; i < *n; i++) {
-		bool own = page[i] && PageAnon(page[i]);
+		bool own = look_is_own(ram, first + i, page[i]);
 
-		next = own ? page_refuses(ram, first + i, page[i]) :
-			     COWD_BOUND;
+		next = own ? page_refuses(ram, first + i, &l, i) : COWD_BOUND;
 		if (i && next != why)
 			break;
 		why = next;
 		broken += !why && own && ram->bound &&
 			  cowd_table_load(ram, first + i);
 	}
-	swap(i, *n);
-	while (i--)
+	*n = i;
+	for (i = 0; i < l.n; i++)
 		if (page[i])
 			put_page(page[i]);
 	cowd_count_n(cowd_mount_of(ram->inode->i_sb), COWD_C_PAGES_BROKEN,
@@ -157,7 +231,7 @@ static enum cowd_why ram_refuses(struct cowd_ram *ram,
 	pgoff_t pgoff = linear_page_index(vma, addr);
 
 	lockdep_assert_held(&ram->lock);
-	if (ram->mappings != 1)
+	if (!ram->shm && ram->mappings != 1)
 		return COWD_MAPPINGS;
 	if (ram->keep_private)
 		return COWD_STOPPED;
@@ -198,7 +272,7 @@ enum cowd_why cowd_destination(struct cowd_mount *mnt, unsigned long addr,
 	vma = vma_lookup(current->mm, addr);
 	why = vma_refuses(mnt, vma);
 	if (!why) {
-		ram = file_inode(vma->vm_file)->i_private;
+		ram = cowd_ram_of_vma(vma);
 		b->group = ram->group;
 		*pages = (vma->vm_end - addr) >> PAGE_SHIFT;
 	}
@@ -250,7 +324,7 @@ static void settle(struct cowd_ram *ram, pgoff_t first,
 			wait_for_master(old[i]);
 		else
 			zeros |= 1u << ((first + i) % COWD_ZEROS);
-	for (i = 0; i < COWD_ZEROS; i++)
+	for (i = 0; i < COWD_ZEROS && !ram->shm; i++)
 		if (zeros & 1u << i)
 			wait_for_zero(ram->zero[i]);
 	down_write(&ram->insert);
@@ -277,6 +351,17 @@ static void let_go(struct cowd_mount *mnt, struct cowd_master **old,
 	cowd_count_n(mnt, COWD_C_PAGES_UNBOUND, gone);
 }
 
+/* Who shows a page of the shmem file has its lock, for which this waits. */
+static void replace_mapped(struct cowd_ram *ram, pgoff_t first, unsigned int n)
+{
+	loff_t from = (loff_t)first << PAGE_SHIFT;
+	loff_t bytes = (loff_t)n << PAGE_SHIFT;
+
+	if (ram->shm)
+		cowd_shared_drop(ram, from, from + bytes);
+	unmap_mapping_range(ram->mapping, from, bytes, 1);
+}
+
 /* The batch's masters go into the table; what was there comes back in it. */
 static void bind(struct cowd_ram *ram, pgoff_t first, struct cowd_batch *b,
 		 unsigned int n)
@@ -289,13 +374,13 @@ static void bind(struct cowd_ram *ram, pgoff_t first, struct cowd_batch *b,
 	refcount_add(n, &b->master[0]->image->users);
 	atomic_long_add(n, &mnt->bound);
 	cowd_count_n(mnt, COWD_C_PAGES_BOUND, n);
+	cowd_table_make_small(ram, first, n);
 	mapped = cowd_table_untouch(ram, first, n);
 	cowd_table_replace(ram, first, b->master, n);
 	settle(ram, first, b->master, n);
 	if (mapped || cowd_table_is_touched(ram, first, n))
-		unmap_mapping_range(ram->inode->i_mapping,
-				    (loff_t)first << PAGE_SHIFT,
-				    (loff_t)n << PAGE_SHIFT, 1);
+		replace_mapped(ram, first, n);
+	cowd_table_settle(ram, first, n);
 }
 
 /**
@@ -323,7 +408,7 @@ enum cowd_why cowd_bind(struct cowd_mount *mnt, unsigned long addr,
 	why = vma_refuses(mnt, vma);
 	if (why)
 		goto out;
-	ram = file_inode(vma->vm_file)->i_private;
+	ram = cowd_ram_of_vma(vma);
 	first = linear_page_index(vma, addr);
 	mutex_lock(&ram->lock);
 	why = ram_refuses(ram, vma, addr, b, n);
@@ -363,12 +448,13 @@ void cowd_unbind(struct cowd_ram *ram, pgoff_t first, pgoff_t end, bool cows)
 		begin = at;
 		for (n = 0; n < COWD_AROUND && at < end; n++) {
 			old[n] = cowd_table_swap(ram, at, NULL);
+			cowd_table_unstamp(ram, at);
 			first = at + 1;
 			at = cowd_table_next(ram, first);
 		}
 		if (ram->mappings) {
 			settle(ram, 0, old, n);
-			unmap_mapping_range(ram->inode->i_mapping,
+			unmap_mapping_range(ram->mapping,
 					    (loff_t)begin << PAGE_SHIFT,
 					    (loff_t)(first - begin)
 					    << PAGE_SHIFT, cows);
@@ -379,19 +465,49 @@ void cowd_unbind(struct cowd_ram *ram, pgoff_t first, pgoff_t end, bool cows)
 }
 
 /**
+ * cowd_unbind_broken - a page that was bound has got memory of its own
+ * @ram: guest's memory in shared mode, cowd_ram.lock held
+ * @pgoff: page; what the shmem file has there is locked, with its content
+ */
+void cowd_unbind_broken(struct cowd_ram *ram, pgoff_t pgoff)
+{
+	struct cowd_mount *mnt = cowd_mount_of(ram->inode->i_sb);
+	struct cowd_master *old;
+
+	lockdep_assert_held(&ram->lock);
+	trace_unbind(ram, pgoff, 1);
+	old = cowd_table_swap(ram, pgoff, NULL);
+	settle(ram, pgoff, &old, 1);
+	unmap_mapping_range(ram->mapping, (loff_t)pgoff << PAGE_SHIFT,
+			    PAGE_SIZE, 1);
+	let_go(mnt, &old, 1);
+	cowd_count(mnt, COWD_C_PAGES_BROKEN);
+}
+
+/**
  * cowd_cut_off - nothing is left behind the end of a guest's memory
  * @ram: guest's memory, cowd_ram.lock held; its size is the new one
+ * @size: this, in bytes
  */
-void cowd_cut_off(struct cowd_ram *ram)
+void cowd_cut_off(struct cowd_ram *ram, loff_t size)
 {
 	unsigned int i;
 
 	lockdep_assert_held(&ram->lock);
+	/* No huge page reaches over the end. */
+	if (ram->nr % COWD_REGION)
+		cowd_table_make_small(ram, ram->nr - 1, 1);
 	cowd_unbind(ram, ram->nr, ULONG_MAX, true);
-	/* Faults of unbound pages compare the size under these locks. */
-	smp_mb();	/* pairs with is_current() */
-	for (i = 0; i < COWD_ZEROS; i++)
+	/*
+	 * Faults of unbound pages compare the size under these locks, or those
+	 * of the shmem file's pages.
+	 */
+	smp_mb();	/* pairs with is_current() and fault_own() */
+	for (i = 0; i < COWD_ZEROS && !ram->shm; i++)
 		wait_for_zero(ram->zero[i]);
-	unmap_mapping_range(ram->inode->i_mapping,
-			    (loff_t)ram->nr << PAGE_SHIFT, 0, 1);
+	if (ram->shm)
+		cowd_shared_drop(ram, size, COWD_MAX_BYTES);
+	unmap_mapping_range(ram->mapping, (loff_t)ram->nr << PAGE_SHIFT, 0, 1);
+	if (ram->nr % COWD_REGION)
+		cowd_table_settle(ram, ram->nr - 1, 1);
 }

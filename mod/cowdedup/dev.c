@@ -113,8 +113,8 @@ static int copy_extents(struct cowd_ram *ram, struct cowdedup_extents *a)
 static int cmd_extents(union cowd_arg *arg)
 {
 	struct cowdedup_extents *a = &arg->extents;
-	struct file *file;
 	struct cowd_ram *ram;
+	struct file *file;
 	int ret = -EINVAL;
 
 	if (a->flags)
@@ -124,9 +124,11 @@ static int cmd_extents(union cowd_arg *arg)
 	file = fget(a->ram_fd);
 	if (!file)
 		return -EBADF;
-	ram = cowd_ram_of_file(file);
-	if (ram)
+	ram = cowd_ram_get(file);
+	if (ram) {
 		ret = copy_extents(ram, a);
+		cowd_ram_put(ram);
+	}
 	fput(file);
 	return ret;
 }
@@ -188,6 +190,7 @@ static int cmd_bind(union cowd_arg *arg)
 static int cmd_unshare(union cowd_arg *arg)
 {
 	struct cowdedup_unshare *a = &arg->unshare;
+	struct cowd_ram *ram;
 	struct file *file;
 	int ret = -EINVAL;
 
@@ -198,12 +201,13 @@ static int cmd_unshare(union cowd_arg *arg)
 	file = fget(a->ram_fd);
 	if (!file)
 		return -EBADF;
-	if (!cowd_ram_of_file(file))
-		goto out;
-	ret = -EBADF;
-	if (file->f_mode & FMODE_WRITE)
-		ret = cowd_unshare(cowd_ram_of_file(file), a);
-out:
+	ram = cowd_ram_get(file);
+	if (ram) {
+		ret = -EBADF;
+		if (file->f_mode & FMODE_WRITE)
+			ret = cowd_unshare(ram, a);
+		cowd_ram_put(ram);
+	}
 	fput(file);
 	return ret;
 }

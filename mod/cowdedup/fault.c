@@ -3,8 +3,10 @@
  * fault.c - a guest touches its memory
  *
  * A page that is bound shows its master, another one zeros; the first write
- * makes the core copy it into an anonymous page.  See bind.c for how a bind and
- * those who look into the table exclude each other.
+ * makes the core copy it into an anonymous page.  That is for memory that is
+ * mapped privately; shared.c does the same for the other and uses what is here.
+ * See bind.c for how a bind and those who look into the table exclude each
+ * other.
  *
  * .fault may run without the mmap_lock, under the lock of the VMA alone.
  */
@@ -16,11 +18,6 @@
 
 #include "cowdedup_compat.h"
 #include "internal.h"
-
-static struct cowd_ram *ram_of(const struct vm_area_struct *vma)
-{
-	return file_inode(vma->vm_file)->i_private;
-}
 
 /* --- mapping many at once ------------------------------------------------ */
 
@@ -87,7 +84,7 @@ static unsigned int insert_run(struct vm_area_struct *vma, pgoff_t first,
 			break;
 		done++;
 	}
-	cowd_count_n(cowd_mount_of(file_inode(vma->vm_file)->i_sb),
+	cowd_count_n(cowd_mount_of(cowd_ram_of_vma(vma)->inode->i_sb),
 		     COWD_C_PAGES_INSERTED, all);
 	return done;
 }
@@ -130,27 +127,42 @@ bool cowd_insert(struct cowd_ram *ram, struct vm_area_struct *vma,
 	return mapped;
 }
 
+/**
+ * cowd_insert_around - map what is bound around a read fault
+ * @ram: guest's memory
+ * @vmf: fault
+ *
+ * Return: is the page of the fault mapped?
+ */
+bool cowd_insert_around(struct cowd_ram *ram, struct vm_fault *vmf)
+{
+	pgoff_t first = round_down(vmf->pgoff, COWD_AROUND);
+
+	return cowd_insert(ram, vmf->vma, first, first + COWD_AROUND,
+			   vmf->pgoff);
+}
+
 /* --- one page ------------------------------------------------------------ */
 
-/*
- * What the page shows now, with a reference; @bound, or zeros.  NULL: the
- * master has no page to show; *@m is it, held, with its image in use.
+/**
+ * cowd_look_up - what is bound to a page
+ * @ram: guest's memory
+ * @pgoff: page
+ * @m: without a page of it, the master, or NULL if none is bound; it is held
+ *	and its image in use: for cowd_show_again() or cowd_refill_bound()
+ *
+ * Return: its page, with a reference, or NULL.
  */
-static struct page *look_up(struct cowd_ram *ram, pgoff_t pgoff,
-			    struct cowd_master **m, bool *bound)
+struct page *cowd_look_up(struct cowd_ram *ram, pgoff_t pgoff,
+			  struct cowd_master **m)
 {
-	struct page *page;
+	struct page *page = NULL;
 
 	down_read(&ram->insert);
 	*m = cowd_table_load(ram, pgoff);
-	*bound = *m;
-	if (*bound) {
+	if (*m)
 		page = ready_page(*m);
-	} else {
-		page = cowd_ram_zero(ram, pgoff);
-		get_page(page);
-	}
-	if (!page) {
+	if (*m && !page) {
 		/* The binding has one of each. */
 		refcount_inc(&(*m)->ref);
 		refcount_inc(&(*m)->image->users);
@@ -186,8 +198,17 @@ static bool is_current(struct cowd_ram *ram, pgoff_t pgoff,
 	return same && pgoff < READ_ONCE(ram->nr);
 }
 
-static vm_fault_t show(struct cowd_ram *ram, struct vm_fault *vmf,
-		       struct page *page, bool bound)
+/**
+ * cowd_show - return a page from .fault
+ * @ram: guest's memory
+ * @vmf: fault
+ * @page: a master's, or of zeros, with a reference that is taken
+ * @bound: which of them
+ *
+ * Return: as .fault.
+ */
+vm_fault_t cowd_show(struct cowd_ram *ram, struct vm_fault *vmf,
+		     struct page *page, bool bound)
 {
 	struct cowd_mount *mnt = cowd_mount_of(ram->inode->i_sb);
 	vm_fault_t ret = VM_FAULT_NOPAGE;
@@ -218,58 +239,80 @@ static vm_fault_t lost(struct cowd_mount *mnt, int error)
 	return VM_FAULT_SIGBUS;
 }
 
-/*
- * Read the page of @m again, and let @m go.  The first time without the lock
- * that the fault holds, which may be gone with the mapping then; the file keeps
- * the mount.  When that does not help it is done under the lock, and an error
- * can be told.
+static void let_go(struct cowd_master *m)
+{
+	struct cowd_image *img = m->image;
+
+	cowd_master_put(m);
+	cowd_image_unuse(img);
+}
+
+/**
+ * cowd_refill_bound - read the page of a master again, and let it go
+ * @m: as cowd_look_up() gave it
+ *
+ * Return: as cowd_master_refill().
  */
-static vm_fault_t show_again(struct vm_fault *vmf, struct cowd_master *m)
+int cowd_refill_bound(struct cowd_master *m)
+{
+	int ret = cowd_master_refill(m);
+
+	let_go(m);
+	return ret;
+}
+
+/**
+ * cowd_show_again - a fault meets a master without a page
+ * @vmf: fault
+ * @m: as cowd_look_up() gave it
+ *
+ * The first time the page is read without the lock that the fault holds, which
+ * may be gone with the mapping then; the file keeps the mount.  When that does
+ * not help it is done under the lock, and an error can be told.
+ *
+ * Return: as .fault.
+ */
+vm_fault_t cowd_show_again(struct vm_fault *vmf, struct cowd_master *m)
 {
 	struct cowd_mount *mnt = m->image->mount;
-	struct cowd_image *img = m->image;
-	struct file *file = NULL;
-	vm_fault_t ret;
+	struct file *file;
 
 	cowd_count(mnt, COWD_C_FAULTS_AGAIN);
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
-		ret = VM_FAULT_RETRY;
-	} else if (fault_flag_allow_retry_first(vmf->flags)) {
-		file = get_file(vmf->vma->vm_file);
-		release_fault_lock(vmf);
-		cowd_master_refill(m);
-		ret = VM_FAULT_RETRY;
-	} else {
-		ret = lost(mnt, cowd_master_refill(m));
+		let_go(m);
+		return VM_FAULT_RETRY;
 	}
-	cowd_master_put(m);
-	cowd_image_unuse(img);
-	if (file)
-		fput(file);
-	return ret;
+	if (!fault_flag_allow_retry_first(vmf->flags))
+		return lost(mnt, cowd_refill_bound(m));
+	file = get_file(vmf->vma->vm_private_data);
+	release_fault_lock(vmf);
+	cowd_refill_bound(m);
+	fput(file);
+	return VM_FAULT_RETRY;
 }
 
 static vm_fault_t fault_one(struct cowd_ram *ram, struct vm_fault *vmf)
 {
 	struct cowd_master *m;
 	struct page *page;
-	bool bound;
 
-	page = look_up(ram, vmf->pgoff, &m, &bound);
-	if (!page)
-		return show_again(vmf, m);
-	return show(ram, vmf, page, bound);
+	page = cowd_look_up(ram, vmf->pgoff, &m);
+	if (page)
+		return cowd_show(ram, vmf, page, true);
+	if (m)
+		return cowd_show_again(vmf, m);
+	page = cowd_ram_zero(ram, vmf->pgoff);
+	get_page(page);
+	return cowd_show(ram, vmf, page, false);
 }
 
 static vm_fault_t ram_fault(struct vm_fault *vmf)
 {
-	struct cowd_ram *ram = ram_of(vmf->vma);
-	pgoff_t first = round_down(vmf->pgoff, COWD_AROUND);
+	struct cowd_ram *ram = cowd_ram_of_vma(vmf->vma);
 
 	if (vmf->pgoff >= READ_ONCE(ram->nr))
 		return VM_FAULT_SIGBUS;
-	if (!(vmf->flags & FAULT_FLAG_WRITE) &&
-	    cowd_insert(ram, vmf->vma, first, first + COWD_AROUND, vmf->pgoff))
+	if (!(vmf->flags & FAULT_FLAG_WRITE) && cowd_insert_around(ram, vmf))
 		return VM_FAULT_NOPAGE;
 	return fault_one(ram, vmf);
 }
@@ -278,8 +321,7 @@ static vm_fault_t ram_fault(struct vm_fault *vmf)
  * Pages around a fault are mapped by .fault.  But without this operation newer
  * kernels do not call it under the lock of the VMA: they retry with mmap_lock.
  */
-static vm_fault_t ram_map_pages(struct vm_fault *vmf, pgoff_t first,
-				pgoff_t last)
+vm_fault_t cowd_map_pages(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
 {
 	return 0;
 }
@@ -288,7 +330,7 @@ static vm_fault_t ram_map_pages(struct vm_fault *vmf, pgoff_t first,
 
 static void ram_open(struct vm_area_struct *vma)
 {
-	struct cowd_ram *ram = ram_of(vma);
+	struct cowd_ram *ram = cowd_ram_of_vma(vma);
 
 	mutex_lock(&ram->lock);
 	ram->mappings++;
@@ -297,18 +339,20 @@ static void ram_open(struct vm_area_struct *vma)
 
 /*
  * With its last mapping a guest's memory is gone, so what was bound is, too:
- * the next one who maps the file finds zeros.  The pages of this mapping are
- * not mapped any more, and nobody can fault.
+ * the next one who maps the file finds zeros; but in shared mode the file has
+ * it.  The pages of this mapping are not mapped any more, and nobody can fault.
  */
 static void ram_close(struct vm_area_struct *vma)
 {
-	struct cowd_ram *ram = ram_of(vma);
+	struct cowd_ram *ram = cowd_ram_of_vma(vma);
 
 	mutex_lock(&ram->lock);
 	if (!--ram->mappings) {
-		cowd_unbind(ram, 0, ULONG_MAX, true);
-		cowd_table_free_leaves(ram);
 		WRITE_ONCE(ram->keep_private, false);
+		if (!ram->shm) {
+			cowd_unbind(ram, 0, ULONG_MAX, true);
+			cowd_table_free_leaves(ram);
+		}
 	}
 	mutex_unlock(&ram->lock);
 }
@@ -317,5 +361,5 @@ const struct vm_operations_struct cowd_vm_ops = {
 	.open = ram_open,
 	.close = ram_close,
 	.fault = ram_fault,
-	.map_pages = ram_map_pages,
+	.map_pages = cowd_map_pages,
 };

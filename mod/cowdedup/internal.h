@@ -12,10 +12,12 @@
  *  cowd_ram.insert	rwsem: whoever looks a binding up and then maps its page
  *			holds it for reading; a bind waits for them by taking it
  *			for writing, empty-handed
- *  page locks		of masters and zero pages: whoever returns a page from
- *			.fault holds its lock until the page table has it; who
- *			fills a master holds its lock
+ *  page locks		of masters, zero pages and, in shared mode, pages of the
+ *			shmem file: whoever returns a page from .fault holds its
+ *			lock until the page table has it; who fills a master
+ *			holds its lock
  *  cowd_mount.lock	the lists of images and of guests' memory of a mount
+ *  shared_lock		the list of guests' memory in shared mode, of all mounts
  *
  * The shrinker takes cowd_mount.lock by trylock; see reclaim.c.
  *
@@ -48,6 +50,10 @@
 #define COWD_AROUND	16	/* pages mapped around a read fault */
 #define COWD_INSERT	64	/* pages mapped together */
 #define COWD_INSERT_MIN	8	/* pages from which a bind maps them at once */
+/* Pages that one entry of a page table's second level maps. */
+#define COWD_REGION	BIT(PMD_SHIFT - PAGE_SHIFT)
+/* Larger than any guest; what such a file takes at once is 300 MiB. */
+#define COWD_MAX_BYTES	BIT_ULL(43)
 
 struct cowd_image;
 struct cowd_leaf;
@@ -109,6 +115,7 @@ struct cowd_percpu {
  * @reclaim: masters that are bound may lose their pages
  * @strict: images that cannot be shared are not opened
  * @group_dir: each folder in ram/ is a trust group of its own
+ * @shared: guests' memory is mapped shared
  */
 struct cowd_options {
 	char *images;
@@ -118,6 +125,7 @@ struct cowd_options {
 	bool reclaim;
 	bool strict;
 	bool group_dir;
+	bool shared;
 };
 
 struct fs_context;
@@ -325,17 +333,34 @@ u64 cowd_read_bind(struct file *image, unsigned long addr, loff_t pos,
 /* --- ram.c --------------------------------------------------------------- */
 
 /**
+ * struct cowd_table - what is bound, see table.c
+ * @leaf: the table
+ * @leaves: how many there may be
+ * @touched: pages that may be in a page table; see cowd_table_touch()
+ * @small: regions without huge pages, and
+ * @settled: those of them where none is mapped any more; see shared.c
+ */
+struct cowd_table {
+	struct cowd_leaf **leaf;
+	unsigned long leaves;
+	unsigned long *touched;
+	unsigned long *small;
+	unsigned long *settled;
+};
+
+/**
  * struct cowd_ram - the memory of a guest
  * @inode: its inode, whose i_private this is
+ * @shm: in shared mode, the file of shmem that is mapped for it
+ * @mapping: what is mapped: of @shm, or of its inode
+ * @shared: in the list of those with @shm, see shared.c
  * @group: its trust group, 0 if the mount is one
  * @link: in cowd_mount.rams
  * @lock: protects the table, @mappings and @nr
  * @insert: see above
- * @mappings: VMAs; the table is empty while there is none
+ * @mappings: VMAs; in private mode the table is empty while there is none
  * @nr: pages (READ_ONCE)
- * @leaf: the table, see table.c
- * @leaves: how many there may be
- * @touched: pages that may be in a page table; see cowd_table_touch()
+ * @table: what is bound
  * @bound: pages that are bound
  * @keep_private: nothing is to be bound until the last mapping goes
  *	(READ_ONCE)
@@ -343,15 +368,16 @@ u64 cowd_read_bind(struct file *image, unsigned long addr, loff_t pos,
  */
 struct cowd_ram {
 	struct inode *inode;
+	struct file *shm;
+	struct address_space *mapping;
+	struct list_head shared;
 	unsigned int group;
 	struct list_head link;
 	struct mutex lock;		/* see above */
 	struct rw_semaphore insert;
 	unsigned long mappings;
 	unsigned long nr;
-	struct cowd_leaf **leaf;
-	unsigned long leaves;
-	unsigned long *touched;
+	struct cowd_table table;
 	unsigned long bound;
 	bool keep_private;
 	struct page *zero[COWD_ZEROS];
@@ -365,7 +391,10 @@ static inline struct page *cowd_ram_zero(const struct cowd_ram *ram,
 
 struct inode *cowd_ram_root(struct super_block *sb);
 void cowd_ram_free(struct cowd_ram *ram);
-struct cowd_ram *cowd_ram_of_file(const struct file *file);
+struct cowd_ram *cowd_ram_get(const struct file *file);
+void cowd_ram_put(struct cowd_ram *ram);
+int cowd_ram_fallocate(struct cowd_ram *ram, int mode, loff_t offset,
+		       loff_t len);
 
 /* --- table.c ------------------------------------------------------------- */
 
@@ -385,6 +414,12 @@ void cowd_table_touch(struct cowd_ram *ram, pgoff_t pgoff, unsigned int n);
 bool cowd_table_is_touched(const struct cowd_ram *ram, pgoff_t pgoff,
 			   unsigned int n);
 bool cowd_table_untouch(struct cowd_ram *ram, pgoff_t pgoff, unsigned int n);
+void cowd_table_make_small(struct cowd_ram *ram, pgoff_t first,
+			   unsigned int n);
+void cowd_table_settle(struct cowd_ram *ram, pgoff_t first, unsigned int n);
+bool cowd_table_is_small(const struct cowd_ram *ram, pgoff_t pgoff);
+bool cowd_table_is_settled(const struct cowd_ram *ram, pgoff_t pgoff);
+void cowd_table_unstamp(struct cowd_ram *ram, pgoff_t pgoff);
 unsigned int cowd_table_age(const struct cowd_ram *ram, pgoff_t pgoff);
 
 /* --- bind.c -------------------------------------------------------------- */
@@ -394,7 +429,8 @@ enum cowd_why cowd_destination(struct cowd_mount *mnt, unsigned long addr,
 enum cowd_why cowd_bind(struct cowd_mount *mnt, unsigned long addr,
 			struct cowd_batch *b, unsigned int *n);
 void cowd_unbind(struct cowd_ram *ram, pgoff_t first, pgoff_t end, bool cows);
-void cowd_cut_off(struct cowd_ram *ram);
+void cowd_unbind_broken(struct cowd_ram *ram, pgoff_t pgoff);
+void cowd_cut_off(struct cowd_ram *ram, loff_t size);
 
 /* --- fault.c ------------------------------------------------------------- */
 
@@ -402,6 +438,43 @@ extern const struct vm_operations_struct cowd_vm_ops;
 
 bool cowd_insert(struct cowd_ram *ram, struct vm_area_struct *vma,
 		 pgoff_t first, pgoff_t end, pgoff_t want);
+bool cowd_insert_around(struct cowd_ram *ram, struct vm_fault *vmf);
+struct page *cowd_look_up(struct cowd_ram *ram, pgoff_t pgoff,
+			  struct cowd_master **m);
+vm_fault_t cowd_show(struct cowd_ram *ram, struct vm_fault *vmf,
+		     struct page *page, bool bound);
+vm_fault_t cowd_show_again(struct vm_fault *vmf, struct cowd_master *m);
+int cowd_refill_bound(struct cowd_master *m);
+vm_fault_t cowd_map_pages(struct vm_fault *vmf, pgoff_t first, pgoff_t last);
+
+/* --- shared.c ------------------------------------------------------------ */
+
+extern const struct vm_operations_struct cowd_shared_vm_ops;
+
+int cowd_shared_create(struct cowd_ram *ram, struct dentry *dentry);
+void cowd_shared_remove(struct cowd_ram *ram);
+struct cowd_ram *cowd_shared_find(const struct inode *inode);
+int cowd_shared_mmap(struct file *file, struct vm_area_struct *vma);
+unsigned long cowd_shared_area(struct file *file, unsigned long addr,
+			       unsigned long len, unsigned long pgoff,
+			       unsigned long flags);
+void cowd_shared_drop(struct cowd_ram *ram, loff_t from, loff_t end);
+int cowd_shared_break(struct cowd_ram *ram, pgoff_t pgoff);
+
+/* Is it a mapping of a file of ram/ ? */
+static inline bool cowd_is_ram(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &cowd_vm_ops ||
+	       vma->vm_ops == &cowd_shared_vm_ops;
+}
+
+/* Whose memory it maps; the VMA has the open file of ram/. */
+static inline struct cowd_ram *cowd_ram_of_vma(const struct vm_area_struct *vma)
+{
+	const struct file *file = vma->vm_private_data;
+
+	return file_inode(file)->i_private;
+}
 
 /* --- unshare.c ----------------------------------------------------------- */
 

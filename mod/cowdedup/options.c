@@ -63,8 +63,8 @@ bool cowd_options_equal(const struct cowd_options *a,
 {
 	return !strcmp(a->images, b->images) && a->reclaim == b->reclaim &&
 	       a->strict == b->strict && a->group_dir == b->group_dir &&
-	       a->mode == b->mode && uid_eq(a->uid, b->uid) &&
-	       gid_eq(a->gid, b->gid);
+	       a->shared == b->shared && a->mode == b->mode &&
+	       uid_eq(a->uid, b->uid) && gid_eq(a->gid, b->gid);
 }
 
 /* The way guests' memory is shared, or the permissions of ram/. */
@@ -73,12 +73,13 @@ static int parse_mode(struct fs_context *fc, struct cowd_options *o,
 {
 	u16 mode;
 
-	if (!strcmp(text, "private"))
+	if (!strcmp(text, "private") || !strcmp(text, "shared")) {
+		o->shared = *text == 's';
 		return 0;
-	if (!strcmp(text, "shared"))
-		return invalf(fc, "cowdedup: mode=shared is not there yet");
+	}
 	if (kstrtou16(text, 8, &mode) || mode & ~07777)
-		return invalf(fc, "cowdedup: mode= is private, or octal");
+		return invalf(fc,
+			      "cowdedup: mode= is private, shared, or octal");
 	o->mode = mode;
 	return 0;
 }
@@ -145,6 +146,8 @@ int cowd_show_options(struct seq_file *seq, struct dentry *root)
 	const struct cowd_options *o = &cowd_mount_of(root->d_sb)->options;
 
 	seq_show_option(seq, "images", o->images);
+	if (o->shared)
+		seq_puts(seq, ",mode=shared");
 	if (!o->reclaim)
 		seq_puts(seq, ",reclaim=off");
 	if (o->strict)

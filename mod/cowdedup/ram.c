@@ -3,13 +3,16 @@
  * ram.c - ram/: files that are guests' memory
  *
  * They can be made, named, owned and labelled as anybody likes, given a size,
- * and mapped privately.  What a guest writes is in anonymous pages of its
+ * and mapped.  In private mode what a guest writes is in anonymous pages of its
  * process; the file holds nothing but what is bound to it, as long as somebody
- * maps it.
+ * maps it.  In shared mode it holds all, in a file of shmem; see shared.c.
  */
-#include <linux/fs.h>
+#include <linux/dcache.h>
 #include <linux/falloc.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "cowdedup_compat.h"
@@ -20,13 +23,21 @@
 static int ram_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct cowd_ram *ram = file_inode(file)->i_private;
+	int ret;
 
-	if (vma->vm_flags & (VM_SHARED | VM_MAYSHARE))
-		return -EINVAL;
+	if (ram->shm) {
+		ret = cowd_shared_mmap(file, vma);
+		if (ret)
+			return ret;
+	} else {
+		if (vma->vm_flags & (VM_SHARED | VM_MAYSHARE))
+			return -EINVAL;
+		vma->vm_ops = &cowd_vm_ops;
+		vma->vm_private_data = file;
+	}
 	mutex_lock(&ram->lock);
 	ram->mappings++;
 	mutex_unlock(&ram->lock);
-	vma->vm_ops = &cowd_vm_ops;
 	return 0;
 }
 
@@ -53,7 +64,7 @@ static int resize(struct cowd_ram *ram, loff_t size)
 	if (!ret) {
 		i_size_write(inode, size);
 		WRITE_ONCE(ram->nr, nr);
-		cowd_cut_off(ram);
+		cowd_cut_off(ram, size);
 	}
 	mutex_unlock(&ram->lock);
 	return ret;
@@ -78,22 +89,57 @@ static int ram_setattr(struct cowd_idmap *idmap, struct dentry *dentry,
 	return 0;
 }
 
-/* A balloon gives pages back: what was bound there is not any more. */
-static long ram_fallocate(struct file *file, int mode, loff_t offset,
-			  loff_t len)
+/* A page of which a part becomes zero is not bound. */
+static int break_part(struct cowd_ram *ram, loff_t pos)
 {
-	struct cowd_ram *ram = file_inode(file)->i_private;
+	int ret = 0;
+
+	if (ram->shm && offset_in_page(pos))
+		do {
+			ret = cowd_shared_break(ram, pos >> PAGE_SHIFT);
+		} while (ret == -EAGAIN && !fatal_signal_pending(current));
+	return ret;
+}
+
+/**
+ * cowd_ram_fallocate - change what a guest's memory occupies
+ * @ram: guest's memory
+ * @mode: as of fallocate(2)
+ * @offset: first byte
+ * @len: bytes
+ *
+ * A balloon gives pages back: what was bound there is not any more.
+ *
+ * Return: 0 or a negative errno; all but holes is not supported.
+ */
+int cowd_ram_fallocate(struct cowd_ram *ram, int mode, loff_t offset,
+		       loff_t len)
+{
+	loff_t end = min_t(loff_t, offset + len, COWD_MAX_BYTES);
+	int ret;
 
 	if (mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
+	ret = break_part(ram, offset) ?: break_part(ram, end);
+	if (ret)
+		return ret;
 	mutex_lock(&ram->lock);
 	cowd_unbind(ram, DIV_ROUND_UP_ULL(offset, PAGE_SIZE),
-		    (offset + len) >> PAGE_SHIFT, false);
+		    end >> PAGE_SHIFT, false);
+	if (ram->shm)
+		cowd_shared_drop(ram, offset, end);
 	mutex_unlock(&ram->lock);
 	return 0;
 }
 
-/* What is bound is what it occupies: du(1) shows it. */
+static long ram_fallocate(struct file *file, int mode, loff_t offset,
+			  loff_t len)
+{
+	return cowd_ram_fallocate(file_inode(file)->i_private, mode, offset,
+				  len);
+}
+
+/* What is bound and what is its own is what it occupies: du(1) shows it. */
 static int ram_getattr(struct cowd_idmap *idmap, const struct path *path,
 		       struct kstat *stat, u32 mask, unsigned int flags)
 {
@@ -101,6 +147,8 @@ static int ram_getattr(struct cowd_idmap *idmap, const struct path *path,
 	int ret = simple_getattr(idmap, path, stat, mask, flags);
 
 	stat->blocks = (u64)READ_ONCE(ram->bound) << (PAGE_SHIFT - 9);
+	if (ram->shm)
+		stat->blocks += file_inode(ram->shm)->i_blocks;
 	return ret;
 }
 
@@ -117,15 +165,41 @@ static const struct file_operations ram_fops = {
 	.fsync = noop_fsync,
 };
 
+static const struct file_operations shared_fops = {
+	.owner = THIS_MODULE,
+	.mmap = ram_mmap,
+	.get_unmapped_area = cowd_shared_area,
+	.llseek = generic_file_llseek,
+	.fallocate = ram_fallocate,
+	.fsync = noop_fsync,
+};
+
 /**
- * cowd_ram_of_file - the memory of a guest behind an open file
+ * cowd_ram_get - the memory of a guest behind an open file
  * @file: any file
  *
- * Return: NULL if it is not one of ram/; it lives as long as the file is open.
+ * Return: NULL if it is not one of ram/, and not one that is mapped for it in
+ * shared mode, which is what /proc/PID/map_files leads to.
  */
-struct cowd_ram *cowd_ram_of_file(const struct file *file)
+struct cowd_ram *cowd_ram_get(const struct file *file)
 {
-	return file->f_op == &ram_fops ? file_inode(file)->i_private : NULL;
+	struct inode *inode = file_inode(file);
+
+	if (file->f_op != &ram_fops && file->f_op != &shared_fops)
+		return cowd_shared_find(inode);
+	/* both are there, for the file is */
+	atomic_inc(&inode->i_sb->s_active);
+	ihold(inode);
+	return inode->i_private;
+}
+
+/* Let it go, and its mount. */
+void cowd_ram_put(struct cowd_ram *ram)
+{
+	struct super_block *sb = ram->inode->i_sb;
+
+	iput(ram->inode);
+	deactivate_super(sb);
 }
 
 /* --- its inode ----------------------------------------------------------- */
@@ -157,7 +231,11 @@ void cowd_ram_free(struct cowd_ram *ram)
 	mutex_lock(&mnt->lock);
 	list_del(&ram->link);
 	mutex_unlock(&mnt->lock);
+	mutex_lock(&ram->lock);
+	cowd_unbind(ram, 0, ULONG_MAX, true);
+	mutex_unlock(&ram->lock);
 	cowd_table_free(ram);
+	cowd_shared_remove(ram);
 	for (i = 0; i < COWD_ZEROS; i++)
 		if (ram->zero[i])
 			put_page(ram->zero[i]);
@@ -165,7 +243,17 @@ void cowd_ram_free(struct cowd_ram *ram)
 	kfree(ram);
 }
 
-static struct cowd_ram *ram_new(struct inode *inode)
+/* Memory of its own, or pages to show where there is none. */
+static bool make_pages(struct cowd_ram *ram, struct dentry *dentry)
+{
+	const struct cowd_mount *mnt = cowd_mount_of(ram->inode->i_sb);
+
+	if (!mnt->options.shared)
+		return make_zeros(ram);
+	return !cowd_shared_create(ram, dentry);
+}
+
+static struct cowd_ram *ram_new(struct inode *inode, struct dentry *dentry)
 {
 	struct cowd_ram *ram = kzalloc(sizeof(*ram), GFP_KERNEL_ACCOUNT);
 	struct cowd_mount *mnt = cowd_mount_of(inode->i_sb);
@@ -173,21 +261,23 @@ static struct cowd_ram *ram_new(struct inode *inode)
 	if (!ram)
 		return NULL;
 	ram->inode = inode;
+	ram->mapping = inode->i_mapping;
 	mutex_init(&ram->lock);
 	init_rwsem(&ram->insert);
 	atomic_long_inc(&mnt->ram_files);
 	mutex_lock(&mnt->lock);
 	list_add(&ram->link, &mnt->rams);
 	mutex_unlock(&mnt->lock);
-	if (make_zeros(ram))
+	if (make_pages(ram, dentry))
 		return ram;
 	cowd_ram_free(ram);
 	return NULL;
 }
 
-static struct inode *ram_inode(struct super_block *sb, struct inode *dir,
+static struct inode *ram_inode(struct inode *dir, struct dentry *dentry,
 			       umode_t mode)
 {
+	struct super_block *sb = dir->i_sb;
 	struct inode *inode = new_inode(sb);
 
 	if (!inode)
@@ -196,8 +286,9 @@ static struct inode *ram_inode(struct super_block *sb, struct inode *dir,
 	inode_init_owner(cowd_nop_idmap, inode, dir, S_IFREG | mode);
 	cowd_inode_init_times(inode);
 	inode->i_op = &ram_iops;
-	inode->i_fop = &ram_fops;
-	inode->i_private = ram_new(inode);
+	inode->i_fop = cowd_mount_of(sb)->options.shared ? &shared_fops :
+							   &ram_fops;
+	inode->i_private = ram_new(inode, dentry);
 	if (inode->i_private)
 		return inode;
 	iput(inode);
@@ -235,7 +326,7 @@ static struct inode *ram_dir(struct super_block *sb, struct inode *dir,
 
 static COWD_CREATE(dir_create)
 {
-	struct inode *inode = ram_inode(dir->i_sb, dir, mode);
+	struct inode *inode = ram_inode(dir, dentry, mode);
 	struct cowd_ram *ram;
 
 	if (!inode)

@@ -90,10 +90,27 @@ static unsigned long reclaim_image(struct cowd_image *img, unsigned long nr,
 	return taken;
 }
 
+/* What the guest has written stays; of shmem it has to be mapped anew. */
 static void unmap(struct cowd_ram *ram)
 {
-	/* what the guest has written stays */
-	unmap_mapping_range(ram->inode->i_mapping, 0, 0, 0);
+	unmap_mapping_range(ram->mapping, 0, 0, 0);
+}
+
+/* In shared mode all but what is bound is spared. */
+static void unmap_bound(struct cowd_ram *ram)
+{
+	pgoff_t at, next;
+
+	if (!mutex_trylock(&ram->lock))
+		return;
+	for (at = cowd_table_next(ram, 0); at != ULONG_MAX;
+	     at = cowd_table_next(ram, next)) {
+		for (next = at + 1; cowd_table_load(ram, next); next++)
+			;
+		unmap_mapping_range(ram->mapping, (loff_t)at << PAGE_SHIFT,
+				    (loff_t)(next - at) << PAGE_SHIFT, 0);
+	}
+	mutex_unlock(&ram->lock);
 }
 
 /* A guest each time, in turn, and not too often: it has to fault all in. */
@@ -109,7 +126,10 @@ static void unmap_one(struct cowd_mount *mnt)
 	if (!ram)
 		return;
 	list_move_tail(&ram->link, &mnt->rams);
-	unmap(ram);
+	if (ram->shm)
+		unmap_bound(ram);
+	else
+		unmap(ram);
 	cowd_count(mnt, COWD_C_RAM_AGED);
 }
 

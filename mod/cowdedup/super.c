@@ -19,9 +19,6 @@
 #include "cowdedup_compat.h"
 #include "internal.h"
 
-/* Larger than any guest; what such a file takes at once is 300 MiB. */
-#define COWD_MAX_BYTES	BIT_ULL(43)
-
 /* --- the mount object ---------------------------------------------------- */
 
 /* Everybody is gone: files, inodes, and readers of sysfs. */

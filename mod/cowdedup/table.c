@@ -6,6 +6,7 @@
  * Readers hold cowd_ram.insert, or compare only; so a leaf stays until nobody
  * maps the file any more.
  */
+#include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
@@ -27,6 +28,50 @@ struct cowd_leaf {
 	u16 when[LEAF];
 };
 
+static unsigned long regions(unsigned long leaves)
+{
+	return DIV_ROUND_UP(leaves * LEAF, COWD_REGION);
+}
+
+/* A larger copy of @old, which may be NULL; it is not freed. */
+static unsigned long *grown(const unsigned long *old, unsigned long old_nr,
+			    unsigned long nr)
+{
+	unsigned long *new = kvcalloc(BITS_TO_LONGS(nr), sizeof(long),
+				      TABLE_GFP);
+
+	if (new && old)
+		memcpy(new, old, BITS_TO_LONGS(old_nr) * sizeof(long));
+	return new;
+}
+
+/* A table of @leaves, with what is in that of @ram. */
+static bool table_grow(struct cowd_table *t, const struct cowd_table *old,
+		       unsigned long leaves)
+{
+	unsigned long had = old->leaves;
+
+	t->leaves = leaves;
+	t->leaf = kvcalloc(leaves, sizeof(*t->leaf), TABLE_GFP);
+	t->touched = grown(old->touched, had * LEAF, leaves * LEAF);
+	t->small = grown(old->small, regions(had), regions(leaves));
+	t->settled = grown(old->settled, regions(had), regions(leaves));
+	if (!t->leaf || !t->touched || !t->small || !t->settled)
+		return false;
+	if (had)
+		memcpy(t->leaf, old->leaf, had * sizeof(*t->leaf));
+	return true;
+}
+
+static void table_free(struct cowd_table *t)
+{
+	kvfree(t->settled);
+	kvfree(t->small);
+	kvfree(t->touched);
+	kvfree(t->leaf);
+	*t = (struct cowd_table){};
+}
+
 /**
  * cowd_table_resize - make the table fit a file of @nr pages
  * @ram: guest's memory, cowd_ram.lock held; nobody maps it if it grows
@@ -39,28 +84,20 @@ struct cowd_leaf {
 int cowd_table_resize(struct cowd_ram *ram, unsigned long nr)
 {
 	unsigned long leaves = DIV_ROUND_UP(nr, LEAF);
-	struct cowd_leaf **leaf;
-	unsigned long *touched;
+	struct cowd_table new = {};
 
 	BUILD_BUG_ON(sizeof(struct cowd_leaf) > PAGE_SIZE);
 	lockdep_assert_held(&ram->lock);
-	if (leaves <= ram->leaves)
+	if (leaves <= ram->table.leaves)
 		return 0;
 	if (WARN_ON_ONCE(ram->mappings))
 		return -EBUSY;
-	leaf = kvcalloc(leaves, sizeof(*leaf), TABLE_GFP);
-	touched = kvcalloc(BITS_TO_LONGS(leaves * LEAF), sizeof(long),
-			   TABLE_GFP);
-	if (!leaf || !touched) {
-		kvfree(touched);
-		kvfree(leaf);
+	if (!table_grow(&new, &ram->table, leaves)) {
+		table_free(&new);
 		return -ENOMEM;
 	}
-	/* Nobody maps it, so there is nothing in the old ones. */
-	cowd_table_free(ram);
-	ram->leaf = leaf;
-	ram->touched = touched;
-	ram->leaves = leaves;
+	swap(new, ram->table);
+	table_free(&new);
 	return 0;
 }
 
@@ -79,13 +116,13 @@ int cowd_table_prepare(struct cowd_ram *ram, pgoff_t first, unsigned int n)
 
 	lockdep_assert_held(&ram->lock);
 	for (i = first / LEAF; i <= last; i++) {
-		if (ram->leaf[i])
+		if (ram->table.leaf[i])
 			continue;
 		leaf = (void *)get_zeroed_page(TABLE_GFP);
 		if (!leaf)
 			return -ENOMEM;
 		/* its zeros before the leaf, for cowd_table_load() */
-		smp_store_release(&ram->leaf[i], leaf);
+		smp_store_release(&ram->table.leaf[i], leaf);
 	}
 	return 0;
 }
@@ -103,10 +140,10 @@ struct cowd_master *cowd_table_load(const struct cowd_ram *ram, pgoff_t pgoff)
 	unsigned long i = pgoff / LEAF;
 	struct cowd_leaf *leaf;
 
-	if (i >= ram->leaves)
+	if (i >= ram->table.leaves)
 		return NULL;
 	/* pairs with cowd_table_prepare() */
-	leaf = smp_load_acquire(&ram->leaf[i]);
+	leaf = smp_load_acquire(&ram->table.leaf[i]);
 	if (!leaf)
 		return NULL;
 	/* pairs with cowd_table_swap(): the master's content is there */
@@ -128,7 +165,7 @@ struct cowd_master *cowd_table_swap(struct cowd_ram *ram, pgoff_t pgoff,
 	struct cowd_master **slot, *old;
 
 	lockdep_assert_held(&ram->lock);
-	slot = &ram->leaf[pgoff / LEAF]->master[pgoff % LEAF];
+	slot = &ram->table.leaf[pgoff / LEAF]->master[pgoff % LEAF];
 	old = *slot;
 	/* its content before the master, for cowd_table_load() */
 	smp_store_release(slot, m);
@@ -136,10 +173,10 @@ struct cowd_master *cowd_table_swap(struct cowd_ram *ram, pgoff_t pgoff,
 	return old;
 }
 
-/* Sixteenths of a second; they come round after an hour. */
+/* Sixteenths of a second; they come round after an hour.  Never 0. */
 static u16 stamp_now(void)
 {
-	return get_jiffies_64() / (HZ / 16);
+	return (u16)(get_jiffies_64() / (HZ / 16)) ?: 1;
 }
 
 /**
@@ -153,7 +190,7 @@ void cowd_table_replace(struct cowd_ram *ram, pgoff_t first,
 			struct cowd_master **m, unsigned int n)
 {
 	unsigned int at = first % LEAF, olds = 0, i = 0;
-	struct cowd_leaf **leaf = &ram->leaf[first / LEAF];
+	struct cowd_leaf **leaf = &ram->table.leaf[first / LEAF];
 	u16 now = stamp_now();
 
 	lockdep_assert_held(&ram->lock);
@@ -189,10 +226,10 @@ struct cowd_master **cowd_table_slots(const struct cowd_ram *ram,
 	struct cowd_leaf *leaf;
 
 	*n = min_t(unsigned int, *n, LEAF - first % LEAF);
-	if (first / LEAF >= ram->leaves)
+	if (first / LEAF >= ram->table.leaves)
 		return NULL;
 	/* pairs with cowd_table_prepare() */
-	leaf = smp_load_acquire(&ram->leaf[first / LEAF]);
+	leaf = smp_load_acquire(&ram->table.leaf[first / LEAF]);
 	return leaf ? &leaf->master[first % LEAF] : NULL;
 }
 
@@ -208,11 +245,11 @@ pgoff_t cowd_table_next(const struct cowd_ram *ram, pgoff_t pgoff)
 	unsigned long i;
 
 	lockdep_assert_held(&ram->lock);
-	for (i = pgoff / LEAF; i < ram->leaves; pgoff = ++i * LEAF) {
-		if (!ram->leaf[i])
+	for (i = pgoff / LEAF; i < ram->table.leaves; pgoff = ++i * LEAF) {
+		if (!ram->table.leaf[i])
 			continue;
 		for (; pgoff < (i + 1) * LEAF; pgoff++)
-			if (ram->leaf[i]->master[pgoff - i * LEAF])
+			if (ram->table.leaf[i]->master[pgoff - i * LEAF])
 				return pgoff;
 	}
 	return ULONG_MAX;
@@ -224,22 +261,19 @@ void cowd_table_free_leaves(struct cowd_ram *ram)
 	unsigned long i;
 
 	WARN_ON_ONCE(ram->bound || ram->mappings);
-	for (i = 0; i < ram->leaves; i++) {
-		free_page((unsigned long)ram->leaf[i]);
-		ram->leaf[i] = NULL;
+	for (i = 0; i < ram->table.leaves; i++) {
+		free_page((unsigned long)ram->table.leaf[i]);
+		ram->table.leaf[i] = NULL;
 	}
-	if (ram->leaves)
-		memset(ram->touched, 0,
-		       BITS_TO_LONGS(ram->leaves * LEAF) * sizeof(long));
+	if (ram->table.leaves)
+		bitmap_zero(ram->table.touched, ram->table.leaves * LEAF);
 }
 
 /* And nobody will. */
 void cowd_table_free(struct cowd_ram *ram)
 {
 	cowd_table_free_leaves(ram);
-	kvfree(ram->touched);
-	kvfree(ram->leaf);
-	ram->leaves = 0;
+	table_free(&ram->table);
 }
 
 /* --- which pages may be mapped ------------------------------------------- */
@@ -253,22 +287,23 @@ void cowd_table_free(struct cowd_ram *ram)
  * Called before the last look into the table that decides what is mapped: under
  * cowd_ram.insert, or under the lock of the page that is returned.  So whoever
  * binds and has waited for those (see bind.c) sees it.  A page table gets pages
- * of the file in no other way; fork(2) copies what is there.
+ * of the file in no other way; fork(2) copies what is there.  In shared mode
+ * the shmem file gets pages in no other way, either.
  */
 void cowd_table_touch(struct cowd_ram *ram, pgoff_t pgoff, unsigned int n)
 {
-	unsigned long end = pgoff + n, at;
+	unsigned long end = min(pgoff + n, ram->table.leaves * LEAF), at;
 
-	for (at = find_next_zero_bit(ram->touched, end, pgoff); at < end;
-	     at = find_next_zero_bit(ram->touched, end, at + 1))
-		set_bit(at, ram->touched);
+	for (at = find_next_zero_bit(ram->table.touched, end, pgoff); at < end;
+	     at = find_next_zero_bit(ram->table.touched, end, at + 1))
+		set_bit(at, ram->table.touched);
 }
 
 /* Is any of them? */
 bool cowd_table_is_touched(const struct cowd_ram *ram, pgoff_t pgoff,
 			   unsigned int n)
 {
-	return find_next_bit(ram->touched, pgoff + n, pgoff) < pgoff + n;
+	return find_next_bit(ram->table.touched, pgoff + n, pgoff) < pgoff + n;
 }
 
 /**
@@ -285,12 +320,57 @@ bool cowd_table_untouch(struct cowd_ram *ram, pgoff_t pgoff, unsigned int n)
 	bool any = false;
 
 	lockdep_assert_held(&ram->lock);
-	for (at = find_next_bit(ram->touched, end, pgoff); at < end;
-	     at = find_next_bit(ram->touched, end, at + 1)) {
-		clear_bit(at, ram->touched);
+	for (at = find_next_bit(ram->table.touched, end, pgoff); at < end;
+	     at = find_next_bit(ram->table.touched, end, at + 1)) {
+		clear_bit(at, ram->table.touched);
 		any = true;
 	}
 	return any;
+}
+
+/* --- where pages are small ----------------------------------------------- */
+
+static void set_regions(unsigned long *map, pgoff_t first, unsigned int n)
+{
+	unsigned long i;
+
+	for (i = first / COWD_REGION; i <= (first + n - 1) / COWD_REGION; i++)
+		if (!test_bit(i, map))
+			set_bit(i, map);
+}
+
+/**
+ * cowd_table_make_small - there shall be no huge page in some regions
+ * @ram: guest's memory, cowd_ram.lock held
+ * @first: first page
+ * @n: pages, not 0
+ *
+ * Before the lock is let go cowd_table_settle() says that there is none.  See
+ * shared.c.
+ */
+void cowd_table_make_small(struct cowd_ram *ram, pgoff_t first, unsigned int n)
+{
+	lockdep_assert_held(&ram->lock);
+	set_regions(ram->table.small, first, n);
+}
+
+/* As said there: none is mapped. */
+void cowd_table_settle(struct cowd_ram *ram, pgoff_t first, unsigned int n)
+{
+	lockdep_assert_held(&ram->lock);
+	/* after the unmapping, before anything is inserted there */
+	smp_mb__before_atomic();
+	set_regions(ram->table.settled, first, n);
+}
+
+bool cowd_table_is_small(const struct cowd_ram *ram, pgoff_t pgoff)
+{
+	return test_bit(pgoff / COWD_REGION, ram->table.small);
+}
+
+bool cowd_table_is_settled(const struct cowd_ram *ram, pgoff_t pgoff)
+{
+	return test_bit(pgoff / COWD_REGION, ram->table.settled);
 }
 
 /* --- when a page was bound ----------------------------------------------- */
@@ -298,13 +378,29 @@ bool cowd_table_untouch(struct cowd_ram *ram, pgoff_t pgoff, unsigned int n)
 /**
  * cowd_table_age - how long is it bound?
  * @ram: guest's memory, cowd_ram.lock held
- * @pgoff: a page that is bound
+ * @pgoff: a page that is bound, or that was, until it was broken
  *
- * Return: milliseconds, to a sixteenth of a second, less any hours.
+ * Return: milliseconds, to a sixteenth of a second, less any hours; UINT_MAX if
+ * it never was.
  */
 unsigned int cowd_table_age(const struct cowd_ram *ram, pgoff_t pgoff)
 {
-	u16 age = stamp_now() - ram->leaf[pgoff / LEAF]->when[pgoff % LEAF];
+	const struct cowd_leaf *leaf = ram->table.leaf[pgoff / LEAF];
+	u16 age;
 
+	if (!leaf || !leaf->when[pgoff % LEAF])
+		return UINT_MAX;
+	age = stamp_now() - leaf->when[pgoff % LEAF];
 	return age * 1000 / 16;
+}
+
+/**
+ * cowd_table_unstamp - a page is not bound any more, and was not broken
+ * @ram: guest's memory, cowd_ram.lock held
+ * @pgoff: page whose leaf is there
+ */
+void cowd_table_unstamp(struct cowd_ram *ram, pgoff_t pgoff)
+{
+	lockdep_assert_held(&ram->lock);
+	ram->table.leaf[pgoff / LEAF]->when[pgoff % LEAF] = 0;
 }

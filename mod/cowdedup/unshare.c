@@ -5,7 +5,7 @@
  * For each page a write fault is made in the process that maps it, which copies
  * the master, and the binding goes.  cowd_ram.lock is held from the fault to
  * that: a read that came between would discard the copy, and be lost with the
- * binding.
+ * binding.  In shared mode the fault itself does both.
  */
 #include <linux/capability.h>
 #include <linux/mm.h>
@@ -36,7 +36,7 @@ static struct mm_struct *mm_of(pid_t nr)
 	return mm;
 }
 
-/* The mapping of @ram; there is one only. */
+/* The mapping of @ram, or one of several in shared mode. */
 static struct vm_area_struct *vma_of(struct mm_struct *mm,
 				     const struct cowd_ram *ram)
 {
@@ -45,8 +45,7 @@ static struct vm_area_struct *vma_of(struct mm_struct *mm,
 
 	mmap_assert_locked(mm);
 	for_each_vma(vmi, vma)
-		if (vma->vm_ops == &cowd_vm_ops &&
-		    file_inode(vma->vm_file) == ram->inode)
+		if (cowd_is_ram(vma) && cowd_ram_of_vma(vma) == ram)
 			return vma;
 	return NULL;
 }
@@ -83,6 +82,54 @@ static int take_run(struct mm_struct *mm, struct vm_area_struct *vma,
 	if (got > 0)
 		cowd_unbind(ram, at, at + got, false);
 	return got == n ? 0 : got < 0 ? got : -ENOMEM;
+}
+
+/* The same in shared mode, how many; cowd_ram.lock is for the faults. */
+static long break_run(struct mm_struct *mm, struct vm_area_struct *vma,
+		      struct cowd_ram *ram, pgoff_t at, unsigned int n)
+{
+	unsigned long addr = vma->vm_start +
+			     ((at - vma->vm_pgoff) << PAGE_SHIFT);
+	struct page *pages[COWD_STEP];
+	long got, i;
+
+	got = cowd_get_pages_remote(mm, addr, n, FOLL_WRITE, pages);
+	for (i = 0; i < got; i++)
+		put_page(pages[i]);
+	/* that mapping cannot be written */
+	if (got == -EFAULT)
+		return cowd_shared_break(ram, at) ?: 1;
+	return got ?: -ENOMEM;
+}
+
+static long break_step(struct mm_struct *mm, struct cowd_ram *ram, u64 *next,
+		       u64 max)
+{
+	struct vm_area_struct *vma = vma_of(mm, ram);
+	unsigned int n = 0;
+	long ret;
+
+	if (!vma)
+		return -ENXIO;
+	mutex_lock(&ram->lock);
+	WRITE_ONCE(ram->keep_private, true);
+	*next = cowd_table_next(ram, *next);
+	if (*next != ULONG_MAX)
+		n = run_at(ram, vma, *next, max);
+	mutex_unlock(&ram->lock);
+	if (*next == ULONG_MAX)
+		return 0;
+	if (n)
+		ret = break_run(mm, vma, ram, *next, n);
+	else
+		ret = cowd_shared_break(ram, *next) ?: 1;
+	/* somebody else has changed it: look again */
+	if (ret < 0)
+		return ret == -EAGAIN ? 0 : ret;
+	mutex_lock(&ram->lock);
+	*next = cowd_table_next(ram, *next + ret);
+	mutex_unlock(&ram->lock);
+	return ret;
 }
 
 /* One step, from a->next on; how many pages it was. */
@@ -127,9 +174,13 @@ static int unshare_steps(struct mm_struct *mm, struct cowd_ram *ram,
 		if (signal_pending(current))
 			return done ? 0 : -EINTR;
 		mmap_read_lock(mm);
-		mutex_lock(&ram->lock);
-		ret = unshare_step(mm, ram, &next, a->pages - done);
-		mutex_unlock(&ram->lock);
+		if (ram->shm) {
+			ret = break_step(mm, ram, &next, a->pages - done);
+		} else {
+			mutex_lock(&ram->lock);
+			ret = unshare_step(mm, ram, &next, a->pages - done);
+			mutex_unlock(&ram->lock);
+		}
 		mmap_read_unlock(mm);
 		if (ret < 0)
 			return ret;
