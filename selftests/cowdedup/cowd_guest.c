@@ -2,7 +2,7 @@
 /*
  * cowd_guest.c - a process that is a guest as far as its memory goes
  *
- *   cowd_guest [--kvm] FILE PAGES
+ *   cowd_guest [--kvm] [--shared] FILE PAGES
  *
  * Maps FILE as its memory, as QEMU does, and does what standard input says:
  *
@@ -13,7 +13,7 @@
  *   fork                        a child that maps it, too, till this ends
  *
  * and answers each line with one: "ok", or what is asked, or an errno.  --kvm
- * makes a virtual machine.
+ * makes a virtual machine; --shared maps FILE shared.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,14 +41,13 @@ static void must(int ok, const char *what)
 	exit(1);
 }
 
-static void map(const char *path, size_t pages)
+static void map(const char *path, size_t pages, int how)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	must(fd >= 0, path);
 	must(!ftruncate(fd, pages * PAGE), path);
-	memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-		      fd, 0);
+	memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, how, fd, 0);
 	must(memory != MAP_FAILED, "mmap");
 	close(fd);
 	memory_pages = pages;
@@ -121,8 +120,8 @@ static const char *obey(char *line)
 
 int main(int argc, char **argv)
 {
+	int kvm, how = MAP_PRIVATE;
 	char line[512];
-	int kvm;
 
 	if (argc > 1 && !strcmp(argv[1], "--kvm")) {
 		kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -131,8 +130,13 @@ int main(int argc, char **argv)
 		argv++;
 		argc--;
 	}
-	must(argc == 3, "usage: cowd_guest [--kvm] FILE PAGES");
-	map(argv[1], strtoul(argv[2], NULL, 10));
+	if (argc > 1 && !strcmp(argv[1], "--shared")) {
+		how = MAP_SHARED;
+		argv++;
+		argc--;
+	}
+	must(argc == 3, "usage: cowd_guest [--kvm] [--shared] FILE PAGES");
+	map(argv[1], strtoul(argv[2], NULL, 10), how);
 	while (fgets(line, sizeof(line), stdin)) {
 		puts(obey(line));
 		fflush(stdout);

@@ -21,15 +21,45 @@
 
 /* --- processes ------------------------------------------------------------ */
 
-static int mount_of(const struct guests *all, const struct map_line *m)
+static int mount_by(const struct guests *all, unsigned int major,
+		    unsigned int minor)
 {
 	size_t i;
 
 	for (i = 0; i < all->nr_mounts; i++)
-		if (all->mount[i].major == m->major &&
-		    all->mount[i].minor == m->minor)
+		if (all->mount[i].major == major &&
+		    all->mount[i].minor == minor)
 			return i;
 	return -1;
+}
+
+/* @m gets the name of the file that it is mapped for. */
+static void name_shared(const struct share_mount *s, const char *name,
+			struct map_line *m)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/ram/%s", s->point, name) >=
+	    (int)sizeof(path))
+		return;
+	strcpy(m->path, path);
+	m->deleted = s->point[0] && access(path, F_OK);
+}
+
+/* Index of the mount, or -1. */
+static int mount_of(const struct guests *all, struct map_line *m, bool *shared)
+{
+	unsigned int major, minor;
+	const char *name = shared_ram(m, &major, &minor);
+	int mount;
+
+	*shared = name;
+	if (!name)
+		return mount_by(all, m->major, m->minor);
+	mount = mount_by(all, major, minor);
+	if (mount >= 0)
+		name_shared(&all->mount[mount], name, m);
+	return mount;
 }
 
 /* Does it have a virtual machine of KVM? */
@@ -119,13 +149,14 @@ static struct guest *guest_of(struct guests *all, int pid, int mount,
 }
 
 static int add_part(struct guests *all, int pid, int mount,
-		    const struct map_line *m)
+		    const struct map_line *m, bool shared)
 {
 	struct guest *g = guest_of(all, pid, mount, m);
 	struct part *p;
 
 	if (!g)
 		return -ENOMEM;
+	g->in_file = shared;
 	p = grow(g->part, g->nr_parts, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
@@ -145,6 +176,7 @@ static int look_at(struct guests *all, int pid)
 	struct map_line m;
 	size_t room = 0;
 	int mount, ret = 0;
+	bool shared;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
@@ -152,16 +184,54 @@ static int look_at(struct guests *all, int pid)
 	while (f && !ret && getline(&line, &room, f) > 0) {
 		if (!parse_map(line, &m) || !m.inode)
 			continue;
-		mount = mount_of(all, &m);
+		mount = mount_of(all, &m, &shared);
 		/* images are not mapped, so it is a file of ram/ */
 		if (mount >= 0 || (looks_like_ram(&m) &&
 				   is_regular(pid, &m) && has_kvm(pid)))
-			ret = add_part(all, pid, mount, &m);
+			ret = add_part(all, pid, mount, &m,
+				       shared && mount >= 0);
 	}
 	free(line);
 	if (f)
 		fclose(f);
 	return ret;
+}
+
+static void guest_free(struct guest *g)
+{
+	free(g->part);
+	free(g->run);
+	free(g->image);
+}
+
+/*
+ * Several processes that map the same memory shared are one guest: it is the
+ * one with a virtual machine, and the others are back ends of its devices.
+ */
+static void drop_back_ends(struct guests *all)
+{
+	struct guest *g, *h;
+	size_t i, j;
+
+	for (i = 0; i < all->nr; i++) {
+		g = &all->guest[i];
+		for (j = i + 1; j < all->nr && g->in_file;) {
+			h = &all->guest[j];
+			if (!h->in_file || h->mount != g->mount ||
+			    h->inode != g->inode) {
+				j++;
+				continue;
+			}
+			if (!has_kvm(g->pid) && has_kvm(h->pid)) {
+				struct guest swap = *g;
+
+				*g = *h;
+				*h = swap;
+			}
+			guest_free(h);
+			*h = all->guest[--all->nr];
+		}
+	}
 }
 
 static void find_split(struct guests *all)
@@ -173,6 +243,10 @@ static void find_split(struct guests *all)
 		g = &all->guest[i];
 		if (g->mount < 0)
 			continue;
+		if (g->in_file) {
+			all->mount[g->mount].guests++;
+			continue;
+		}
 		all->mount[g->mount].guests++;
 		g->split |= g->nr_parts > 1;
 		for (j = 0; j < i; j++) {
@@ -211,6 +285,7 @@ int guests_find(struct guests *all, int only_pid)
 	}
 	if (dir)
 		closedir(dir);
+	drop_back_ends(all);
 	if (all->nr)
 		qsort(all->guest, all->nr, sizeof(*all->guest), by_name);
 	find_split(all);
@@ -265,6 +340,17 @@ static int count_bound(struct guest *g, int dev, int ram, const uint8_t *state)
 	return 0;
 }
 
+/* The file of shmem has what the guest has written, wherever that is. */
+static int count_own(struct guest *g, int ram, uint64_t page)
+{
+	struct stat st;
+
+	if (fstat(ram, &st))
+		return -errno;
+	g->private = st.st_blocks * 512ull / page;
+	return 0;
+}
+
 /* What of a guest's memory is shared; @dev: /dev/cowdedup. */
 int guest_count(struct guests *all, struct guest *g, int dev)
 {
@@ -284,6 +370,8 @@ int guest_count(struct guests *all, struct guest *g, int dev)
 		ram = open_mapped(g->pid, p->addr,
 				  p->addr + p->pages * all->page);
 		ret = ram < 0 ? -errno : count_bound(g, dev, ram, state);
+		if (!ret && g->in_file)
+			ret = count_own(g, ram, all->page);
 	}
 	if (ram >= 0)
 		close(ram);
@@ -330,11 +418,8 @@ void guests_free(struct guests *all)
 {
 	size_t i;
 
-	for (i = 0; i < all->nr; i++) {
-		free(all->guest[i].part);
-		free(all->guest[i].run);
-		free(all->guest[i].image);
-	}
+	for (i = 0; i < all->nr; i++)
+		guest_free(&all->guest[i]);
 	free(all->guest);
 	free(all->mount);
 	memset(all, 0, sizeof(*all));

@@ -3,7 +3,9 @@
  * guests.h - guests whose memory is a file of cowdedup, seen from outside
  *
  * What is bound comes from the module, what a guest has written to from
- * /proc/PID/pagemap.  A page that is bound and not anonymous is shared.
+ * /proc/PID/pagemap.  A page that is bound and not anonymous is shared.  Where
+ * memory is mapped shared, pages that were written to are not bound; how many
+ * there are the file says that is mapped.
  */
 #ifndef GUESTS_H
 #define GUESTS_H
@@ -56,6 +58,8 @@ struct mount_line {
 
 bool parse_mount(const char *line, struct mount_line *m);
 bool looks_like_ram(const struct map_line *m);
+const char *shared_ram(const struct map_line *m, unsigned int *major,
+		       unsigned int *minor);
 
 /* --- guests --------------------------------------------------------------- */
 
@@ -86,11 +90,12 @@ struct image_share {
  * @name: in ram/
  * @deleted: it has no name any more
  * @split: it is mapped more than once, so reads are copied
+ * @in_file: it is mapped shared: what it writes lies in a file of shmem
  * @part: where it is mapped
  * @nr_parts: how many
  * @pages: of memory
  * @shared: pages that are bound and were not written to since
- * @private: anonymous pages
+ * @private: anonymous pages, or what the file of shmem has
  * @broken: of these, pages that are bound: the guest has written to them since
  * @saved: bytes, its part of what sharing saves
  * @run: the shared pages
@@ -105,7 +110,7 @@ struct guest {
 	uint64_t inode;
 	char path[PATH_MAX];
 	char name[PATH_MAX];
-	bool deleted, split;
+	bool deleted, split, in_file;
 	struct part *part;
 	size_t nr_parts;
 	uint64_t pages, shared, private, broken, saved;

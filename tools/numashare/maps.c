@@ -93,6 +93,22 @@ bool parse_mount(const char *line, struct mount_line *m)
 }
 
 /*
+ * Memory that is mapped shared is a file of shmem that is called
+ * /cowdedup:MAJOR:MINOR:NAME, of its mount and in its ram/.  Its NAME, or NULL.
+ */
+const char *shared_ram(const struct map_line *m, unsigned int *major,
+		       unsigned int *minor)
+{
+	int at = 0;
+
+	if (!m->deleted ||
+	    sscanf(m->path, "/cowdedup:%u:%u:%n", major, minor, &at) != 2 ||
+	    !at || !m->path[at])
+		return NULL;
+	return m->path + at;
+}
+
+/*
  * Would this be in ram/ of a mount of cowdedup, if it were one?  A monitor
  * whose mount was missing makes a file of that name in the folder below.
  */
