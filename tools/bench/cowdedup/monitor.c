@@ -53,7 +53,7 @@ static void make_memory(struct monitor *m)
 	if (m->p->arm == ARM_COWDEDUP)
 		fd = stage_ram(m->p->stage, name, bytes);
 	m->ram = stage_reserve(bytes, PAGE);
-	stage_map(m->ram, fd, bytes);
+	stage_map(m->ram, fd, bytes, false);
 	if (is_ksm(m->p->arm) && madvise(m->ram, bytes, MADV_MERGEABLE))
 		stage_die("MADV_MERGEABLE");
 	m->log->ram = (uintptr_t)m->ram;

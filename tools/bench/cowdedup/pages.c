@@ -73,6 +73,7 @@ void pages_open(struct pages *p, struct stage *s, size_t n)
 void pages_close(struct pages *p)
 {
 	munmap(p->mem, memory_bytes(p));
+	stage_remove_ram(p->stage, "vm");
 	close(p->ram);
 	close(p->image);
 	close(p->below);
@@ -84,7 +85,8 @@ void pages_renew(struct pages *p, enum way way, bool populated)
 	size_t i;
 
 	munmap(p->mem, memory_bytes(p));
-	stage_map(p->mem, way == BIND ? p->ram : -1, memory_bytes(p));
+	stage_map(p->mem, way == BIND ? p->ram : -1, memory_bytes(p),
+		  p->stage->shared);
 	/* a page table for each group, by a page that is none of it */
 	for (i = 0; i < p->n; i += PAGES_GROUP)
 		mem[i / PAGES_GROUP * PAGES_SLOT + PAGES_SLOT - PAGE] = 1;

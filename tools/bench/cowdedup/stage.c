@@ -38,6 +38,7 @@ static bool mount_images(struct stage *s, const char *disk)
 
 const char *stage_open(struct stage *s, const char *disk)
 {
+	s->shared = false;
 	if (access("/sys/kernel/cowdedup", F_OK))
 		return "cowdedup is not loaded";
 	if (unshare(CLONE_NEWNS) ||
@@ -58,7 +59,8 @@ const char *stage_mount(struct stage *s)
 	char options[128];
 	struct stat st;
 
-	snprintf(options, sizeof(options), "images=%s", s->images);
+	snprintf(options, sizeof(options), "images=%s%s", s->images,
+		 s->shared ? ",mode=shared" : "");
 	if (mount("none", s->mnt, "cowdedup", 0, options))
 		return "cowdedup cannot be mounted";
 	if (stat(s->mnt, &st))
@@ -132,6 +134,16 @@ int stage_ram(const struct stage *s, const char *name, size_t bytes)
 	return fd;
 }
 
+/* In shared mode it has what is bound as long as it is there. */
+void stage_remove_ram(const struct stage *s, const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/ram/%s", s->mnt, name);
+	if (unlink(path))
+		stage_die(path);
+}
+
 /* --- memory --- */
 
 char *stage_reserve(size_t bytes, size_t align)
@@ -144,12 +156,17 @@ char *stage_reserve(size_t bytes, size_t align)
 	return (char *)(((uintptr_t)p + align - 1) & ~(align - 1));
 }
 
-void stage_map(char *at, int fd, size_t bytes)
+void stage_map(char *at, int fd, size_t bytes, bool shared)
 {
-	int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
+	int flags = MAP_FIXED | MAP_NORESERVE;
 
+	flags |= shared && fd >= 0 ? MAP_SHARED : MAP_PRIVATE;
 	if (fd < 0)
 		flags |= MAP_ANONYMOUS;
+	else if (shared &&
+		 fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			   bytes))
+		stage_die("fallocate");
 	if (mmap(at, bytes, PROT_READ | PROT_WRITE, flags, fd, 0) == MAP_FAILED)
 		stage_die("mmap");
 	madvise(at, bytes, MADV_NOHUGEPAGE);

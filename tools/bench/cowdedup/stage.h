@@ -20,12 +20,14 @@
  * @images: the folder of images in it
  * @mnt: the mount of cowdedup over it
  * @sysfs: the folder of that mount, with a slash
+ * @shared: it is to be in shared mode; set before stage_mount()
  */
 struct stage {
 	char dir[64];
 	char images[80];
 	char mnt[80];
 	char sysfs[80];
+	bool shared;
 };
 
 /*
@@ -44,11 +46,15 @@ int stage_image(const struct stage *s, const char *name);
 int stage_below(const struct stage *s, const char *name, int flags);
 /* A file of ram/, new. */
 int stage_ram(const struct stage *s, const char *name, size_t bytes);
+void stage_remove_ram(const struct stage *s, const char *name);
 
 /* Addresses without memory. */
 char *stage_reserve(size_t bytes, size_t align);
-/* Map @fd there, or anonymous memory if it is below 0; of base pages. */
-void stage_map(char *at, int fd, size_t bytes);
+/*
+ * Map @fd there, with nothing in it, shared or privately, or anonymous memory
+ * if it is below 0; of base pages.
+ */
+void stage_map(char *at, int fd, size_t bytes, bool shared);
 
 /* Complain and end: a figure that follows would be wrong. */
 void stage_die(const char *what) __attribute__((noreturn));

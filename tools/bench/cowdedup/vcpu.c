@@ -94,7 +94,7 @@ const char *vcpu_open(struct vcpu *v)
 		return "KVM makes no virtual machine";
 	}
 	v->code = (unsigned char *)stage_reserve(VCPU_CODE_SIZE, PAGE);
-	stage_map((char *)v->code, -1, VCPU_CODE_SIZE);
+	stage_map((char *)v->code, -1, VCPU_CODE_SIZE, false);
 	memcpy(v->code, vcpu_programs, vcpu_programs_end - vcpu_programs);
 	vcpu_memory(v, 0, VCPU_CODE, v->code, VCPU_CODE_SIZE, false);
 	v->cpu = ioctl(v->vm, KVM_CREATE_VCPU, 0);
