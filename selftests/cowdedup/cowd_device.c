@@ -181,8 +181,9 @@ TEST_F(device, extents)
 				  3 * PAGE, 0));
 	ASSERT_EQ(100 * PAGE, pread(self->image, self->g.ram + 50 * PAGE,
 				    100 * PAGE, 20 * PAGE));
-	/* what is written is still said to be bound */
-	self->g.ram[2 * PAGE] = 1;
+	/* what is written is still said to be bound; shared, it is not */
+	if (!shared_mode())
+		self->g.ram[2 * PAGE] = 1;
 	n = 8;
 	next = 0;
 	ASSERT_EQ(0, extents(self, &next, e, &n));
@@ -388,11 +389,12 @@ TEST_F(device, unshare)
 	memset(ram + 20 * PAGE, 9, PAGE);
 	ASSERT_EQ(0, unshare_pages(self, self->g.fd, getpid(), &next, &pages));
 	EXPECT_EQ(50, pages);
-	EXPECT_EQ(50, next);
-	EXPECT_EQ(100, counter(&self->p, "pages_sharing"));
+	/* shared, the page that was written is not bound */
+	EXPECT_EQ(50 + shared_mode(), next);
+	EXPECT_EQ(100 - shared_mode(), counter(&self->p, "pages_sharing"));
 	pages = 1000;
 	ASSERT_EQ(0, unshare_pages(self, self->g.fd, getpid(), &next, &pages));
-	EXPECT_EQ(100, pages);
+	EXPECT_EQ(100 - shared_mode(), pages);
 	EXPECT_EQ(UINT64_MAX, next);
 	EXPECT_EQ(0, counter(&self->p, "pages_sharing"));
 	EXPECT_NE(frame, frame_of(ram + 10 * PAGE));
@@ -405,8 +407,7 @@ TEST_F(device, unshare)
 	EXPECT_TRUE(holds_image(ram, SEED, PAGE, PAGE));
 	EXPECT_EQ(PAGE, counter(&self->p, "copied_stopped"));
 	munmap(ram, self->g.pages * PAGE);
-	self->g.ram = mmap(NULL, self->g.pages * PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE, self->g.fd, 0);
+	self->g.ram = guest_map(&self->g);
 	ASSERT_NE(MAP_FAILED, self->g.ram);
 	ASSERT_EQ(PAGE, pread(self->image, self->g.ram, PAGE, PAGE));
 	EXPECT_EQ(1, counter(&self->p, "pages_sharing"));
@@ -429,6 +430,13 @@ TEST_F(device, unshare_what_is_not_mapped)
 	EXPECT_EQ(100, pages);
 	EXPECT_EQ(0, counter(&self->p, "pages_sharing"));
 	EXPECT_TRUE(holds_image(ram + 10 * PAGE, SEED, 10 * PAGE, 90 * PAGE));
+	if (shared_mode()) {
+		/* and what no mapping has is in the file */
+		ram = guest_map(&self->g);
+		ASSERT_NE(MAP_FAILED, ram);
+		EXPECT_TRUE(holds_image(ram, SEED, 0, 100 * PAGE));
+		munmap(ram, self->g.pages * PAGE);
+	}
 }
 
 TEST_F(device, unshare_errors)
@@ -458,8 +466,10 @@ TEST_F(device, unshare_errors)
 		gate_wait(gate.to_child);
 		_exit(0);
 	}
-	EXPECT_EQ(EBUSY, unshare_pages(self, self->g.fd, getpid(), &next,
-				       &pages));
+	if (!shared_mode()) {
+		EXPECT_EQ(EBUSY, unshare_pages(self, self->g.fd, getpid(),
+					       &next, &pages));
+	}
 	gate_pass(gate.to_child);
 	EXPECT_EQ(0, child_status(pid));
 	EXPECT_EQ(1, counter(&self->p, "pages_sharing"));

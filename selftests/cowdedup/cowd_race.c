@@ -229,6 +229,15 @@ static void run_punch(double seconds)
 	result(rounds > 20 && !bad && !torn, "reads against holes");
 }
 
+/* Shared memory is in the file as long as that is there. */
+static void unlink_guest(unsigned int i)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/ram/guest%u", place.mnt, i);
+	unlink(path);
+}
+
 /* Guests come, read, write and are killed, with the shrinker at work. */
 static void run_kills(double seconds)
 {
@@ -249,6 +258,7 @@ static void run_kills(double seconds)
 				printf("# a guest found wrong data\n");
 				bad++;
 			}
+			unlink_guest(i);
 			killed++;
 		}
 		write_text("/proc/sys/vm/drop_caches", "2");
@@ -270,10 +280,19 @@ static void run_kills(double seconds)
 			continue;
 		kill(pid[i], SIGKILL);
 		waitpid(pid[i], &status, 0);
+		unlink_guest(i);
 	}
 	madvise(guest.ram, guest.pages * PAGE, MADV_DOFORK);
 	printf("# %lu guests killed\n", killed);
 	result(killed > 5 && !bad, "guests are killed while they read");
+}
+
+/* Shared memory has huge pages, so that binds split them. */
+static void huge_pages(const char *when)
+{
+	if (when)
+		must(!write_text("/sys/kernel/mm/transparent_hugepage/"
+				 "shmem_enabled", when), "shmem_enabled");
 }
 
 int main(int argc, char **argv)
@@ -285,7 +304,8 @@ int main(int argc, char **argv)
 	make_image();
 	image = image_open(&place, "blocks", O_RDONLY);
 	must(image >= 0, "open");
-	guest_open(&guest, &place, "guest", REGION);
+	guest_open(&guest, &place, "guest", shared_mode() ? 2048 : REGION);
+	huge_pages(shared_mode() ? "always" : NULL);
 	detects_stale_pages();
 	run_binds(seconds / 6, 16, "binds of 16 pages that are mapped at once");
 	run_binds(seconds / 6, 4, "binds of 4 pages, faults map around");
@@ -297,6 +317,7 @@ int main(int argc, char **argv)
 	run_kills(seconds / 6);
 	guest_close(&guest);
 	close(image);
+	huge_pages(shared_mode() ? "never" : NULL);
 	result(place_close(&place), "nothing is left, and it adds up");
 	return failed > 0;
 }

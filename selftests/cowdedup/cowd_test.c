@@ -25,6 +25,11 @@ void must(bool ok, const char *what)
 	exit(1);
 }
 
+bool shared_mode(void)
+{
+	return strstr(program_invocation_short_name, "shared");
+}
+
 /* --- counters ------------------------------------------------------------ */
 
 uint64_t read_number(const char *path)
@@ -110,7 +115,8 @@ void place_open_with(struct place *p, const char *type, const char *from,
 	snprintf(p->mnt, sizeof(p->mnt), "%s/mnt", p->dir);
 	must(!mkdir(p->images, 0755) && !mkdir(p->mnt, 0755), "mkdir");
 	must(!mount(from, p->images, type, 0, below), type);
-	snprintf(options, sizeof(options), "images=%s%s", p->images, more);
+	snprintf(options, sizeof(options), "images=%s%s%s", p->images,
+		 shared_mode() ? ",mode=shared" : "", more);
 	must(!mount("none", p->mnt, "cowdedup", 0, options), "cowdedup");
 	/* another suite may have said "numashare stop" */
 	must(!write_text(SYSFS "enabled", "1"), "enabled");
@@ -251,9 +257,14 @@ void guest_open(struct guest *g, const struct place *p, const char *name,
 	g->fd = open(g->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	must(g->fd >= 0, g->path);
 	must(!ftruncate(g->fd, pages * PAGE), "ftruncate");
-	g->ram = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-		      g->fd, 0);
+	g->ram = guest_map(g);
 	must(g->ram != MAP_FAILED, "mmap");
+}
+
+char *guest_map(const struct guest *g)
+{
+	return mmap(NULL, g->pages * PAGE, PROT_READ | PROT_WRITE,
+		    shared_mode() ? MAP_SHARED : MAP_PRIVATE, g->fd, 0);
 }
 
 void guest_close(struct guest *g)

@@ -32,6 +32,12 @@ struct guest {
 /* Die loudly: a test cannot go on without this. */
 void must(bool ok, const char *what);
 
+/*
+ * Is the program called cowd_shared, or shared-...?  Then guests' memory is
+ * mapped shared, on mounts with mode=shared.
+ */
+bool shared_mode(void);
+
 void place_open(struct place *p);
 /* On a file system of @type, mounted from there with options, and @more. */
 void place_open_with(struct place *p, const char *type, const char *from,
@@ -57,6 +63,8 @@ bool holds_byte(const void *mem, int byte, size_t bytes);
 
 void guest_open(struct guest *g, const struct place *p, const char *name,
 		size_t pages);
+/* Once more, anywhere; MAP_FAILED is for the caller. */
+char *guest_map(const struct guest *g);
 void guest_close(struct guest *g);
 
 /* The page frame at an address, 0 if none is mapped there. */

@@ -3,7 +3,7 @@
 # The selftests of cowdedup.
 
 COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_life cowd_files \
-	cowd_memory cowd_kvm cowd_race cowd_device)
+	cowd_memory cowd_kvm cowd_race cowd_device cowd_shared)
 
 $(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c \
 		selftests/cowdedup/cowd_test.c selftests/cowdedup/cowd_test.h \
@@ -13,7 +13,14 @@ $(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c \
 		-Wno-sign-compare -o $@ $< selftests/cowdedup/cowd_test.c \
 		-lpthread
 
-tests: $(COWD_TESTS)
+# the same, on mounts with mode=shared
+COWD_SHARED := $(patsubst %,$(O)/tests/shared-%,cowd_bind cowd_copy cowd_life \
+	cowd_memory cowd_kvm cowd_race cowd_device)
+
+$(COWD_SHARED): $(O)/tests/shared-%: $(O)/tests/%
+	ln -sf $* $@
+
+tests: $(COWD_TESTS) $(COWD_SHARED)
 
 # what 'numashare vms' computes, under the sanitizers; needs no module
 FIGURES_SRC := $(addprefix tools/numashare/,maps.c pages.c prometheus.c \
