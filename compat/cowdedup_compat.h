@@ -266,14 +266,15 @@ cowd_get_policy(struct vm_area_struct *vma, unsigned long addr)
 #endif
 
 /*
- * Map pages that are no file's into a private mapping.
+ * Map pages that no file of the mapping's has, or one that it has.
  *
  * vm_insert_pages() wants VM_MIXEDMAP, and for one that lacks it, the mmap_lock
  * for writing to set it.  On the VMA itself the flag would switch off mlock,
  * KSM, NUMA balancing and page table walks of MGLRU for the guest's memory, and
- * nothing needs it there: the pages have counts and a struct page.  So a copy
- * of the VMA has it.  What vm_insert_pages() takes from the VMA is its mm, its
- * range, protection and flags; it keeps no pointer to it.
+ * nothing needs it there: the pages have counts and a struct page.  (In shared
+ * mode VM_DONTEXPAND switches off mlock and these walks.)  So a copy of the VMA
+ * has it.  What vm_insert_pages() takes from the VMA is its mm, its range,
+ * protection and flags; it keeps no pointer to it.
  */
 static inline int cowd_insert_pages(struct vm_area_struct *vma,
 				    unsigned long addr, struct page **pages,

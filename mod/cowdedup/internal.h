@@ -362,6 +362,7 @@ struct cowd_table {
  * @nr: pages (READ_ONCE)
  * @table: what is bound
  * @bound: pages that are bound
+ * @scan: where unmapping for reclaim goes on, in shared mode
  * @keep_private: nothing is to be bound until the last mapping goes
  *	(READ_ONCE)
  * @zero: what unbound pages show when they are read; several, for their locks
@@ -379,6 +380,7 @@ struct cowd_ram {
 	unsigned long nr;
 	struct cowd_table table;
 	unsigned long bound;
+	pgoff_t scan;
 	bool keep_private;
 	struct page *zero[COWD_ZEROS];
 };

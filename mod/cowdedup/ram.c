@@ -70,25 +70,6 @@ static int resize(struct cowd_ram *ram, loff_t size)
 	return ret;
 }
 
-static int ram_setattr(struct cowd_idmap *idmap, struct dentry *dentry,
-		       struct iattr *attr)
-{
-	struct inode *inode = d_inode(dentry);
-	int ret;
-
-	ret = setattr_prepare(idmap, dentry, attr);
-	if (ret)
-		return ret;
-	if (attr->ia_valid & ATTR_SIZE) {
-		ret = resize(inode->i_private, attr->ia_size);
-		if (ret)
-			return ret;
-	}
-	setattr_copy(idmap, inode, attr);
-	mark_inode_dirty(inode);
-	return 0;
-}
-
 /* A page of which a part becomes zero is not bound. */
 static int break_part(struct cowd_ram *ram, loff_t pos)
 {
@@ -99,6 +80,27 @@ static int break_part(struct cowd_ram *ram, loff_t pos)
 			ret = cowd_shared_break(ram, pos >> PAGE_SHIFT);
 		} while (ret == -EAGAIN && !fatal_signal_pending(current));
 	return ret;
+}
+
+static int ram_setattr(struct cowd_idmap *idmap, struct dentry *dentry,
+		       struct iattr *attr)
+{
+	struct inode *inode = d_inode(dentry);
+	int ret;
+
+	ret = setattr_prepare(idmap, dentry, attr);
+	if (ret)
+		return ret;
+	if (attr->ia_valid & ATTR_SIZE) {
+		ret = break_part(inode->i_private, attr->ia_size);
+		if (!ret)
+			ret = resize(inode->i_private, attr->ia_size);
+		if (ret)
+			return ret;
+	}
+	setattr_copy(idmap, inode, attr);
+	mark_inode_dirty(inode);
+	return 0;
 }
 
 /**

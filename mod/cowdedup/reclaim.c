@@ -55,6 +55,9 @@ out:
 	return taken;
 }
 
+/* Regions of a guest in shared mode, 2 GiB. */
+#define COWD_UNMAP	1024
+
 /* Masters that have lost their page do not count, but are not endless. */
 #define COWD_LOOK	65536
 
@@ -96,20 +99,24 @@ static void unmap(struct cowd_ram *ram)
 	unmap_mapping_range(ram->mapping, 0, 0, 0);
 }
 
-/* In shared mode all but what is bound is spared. */
+/*
+ * In shared mode regions are spared in which nothing is bound.  Not all at once:
+ * binds and first writes of the guest wait meanwhile.
+ */
 static void unmap_bound(struct cowd_ram *ram)
 {
+	unsigned int left = COWD_UNMAP;
 	pgoff_t at, next;
 
 	if (!mutex_trylock(&ram->lock))
 		return;
-	for (at = cowd_table_next(ram, 0); at != ULONG_MAX;
+	for (at = cowd_table_next(ram, ram->scan); at != ULONG_MAX && left--;
 	     at = cowd_table_next(ram, next)) {
-		for (next = at + 1; cowd_table_load(ram, next); next++)
-			;
+		next = round_up(at + 1, COWD_REGION);
 		unmap_mapping_range(ram->mapping, (loff_t)at << PAGE_SHIFT,
 				    (loff_t)(next - at) << PAGE_SHIFT, 0);
 	}
+	ram->scan = at == ULONG_MAX ? 0 : at;
 	mutex_unlock(&ram->lock);
 }
 

@@ -136,28 +136,37 @@ static void map_one(struct vm_fault *vmf, struct page *page)
 }
 
 /*
- * What to do with a page of the shmem file that is to be mapped, locked: a huge
- * one in a small region is mapped as one page, read-only, if it cannot be
- * split.
+ * A huge page in a small region, that cannot be split now: a page of it is
+ * mapped, by the rules of fault_own().
  */
+static void show_part(struct cowd_ram *ram, struct vm_fault *vmf)
+{
+	struct page *page = find_lock_page(ram->mapping, vmf->pgoff);
+
+	if (!page)
+		return;
+	cowd_table_touch(ram, vmf->pgoff, 1);
+	smp_mb();	/* pairs with settle() */
+	if (folio_test_large(page_folio(page)) && PageUptodate(page) &&
+	    !PageHWPoison(page) && vmf->pgoff < READ_ONCE(ram->nr) &&
+	    !cowd_table_load(ram, vmf->pgoff))
+		map_one(vmf, page);
+	put_locked(page);
+}
+
+/* The huge page that is to be mapped, locked, must not: the region is small. */
 static vm_fault_t show_small(struct cowd_ram *ram, struct vm_fault *vmf)
 {
 	struct folio *folio = page_folio(vmf->page);
 	pgoff_t first = folio->index, end = folio_next_index(folio);
-	struct page *page = vmf->page;
 
-	put_locked(page);
+	put_locked(vmf->page);
 	vmf->page = NULL;
 	/* Whoever has made the region small has settled it after that. */
 	mutex_lock(&ram->lock);
 	trim(ram, first, min(end, ram->nr));
 	mutex_unlock(&ram->lock);
-	page = find_get_page(ram->mapping, vmf->pgoff);
-	if (!page)
-		return VM_FAULT_NOPAGE;
-	if (folio_test_large(page_folio(page)))
-		map_one(vmf, page);
-	put_page(page);
+	show_part(ram, vmf);
 	return VM_FAULT_NOPAGE;
 }
 
@@ -313,8 +322,12 @@ static vm_fault_t shared_mkwrite(struct vm_fault *vmf)
 	struct cowd_ram *ram = cowd_ram_of_vma(vmf->vma);
 	bool mapped = vmf->pte;
 
-	if (!is_own(ram, vmf->page))
+	if (!is_own(ram, vmf->page)) {
+		/* the copy would read it */
+		if (PageHWPoison(vmf->page))
+			return VM_FAULT_HWPOISON;
 		return break_mapped(ram, vmf);
+	}
 	lock_page(vmf->page);
 	if (is_own(ram, vmf->page) &&
 	    (mapped || !must_be_small(ram, vmf->page)))
@@ -414,12 +427,16 @@ static const struct file_operations own_fops = {
 	.llseek = noop_llseek,
 };
 
-/* Nobody else has the file yet.  It keeps the module as long as it is there. */
+/*
+ * Nobody else has the file yet.  It keeps the module as long as it is there.  So
+ * does who opens it anew, by /proc/PID/map_files.
+ */
 static void set_operations(struct file *shm)
 {
 	WRITE_ONCE(shmem_fops, shm->f_op);
 	__module_get(THIS_MODULE);
 	shm->f_op = &own_fops;
+	file_inode(shm)->i_fop = &own_fops;
 }
 
 /* cowdedup:MAJOR:MINOR:NAME, of the mount and in its ram/. */

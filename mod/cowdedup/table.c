@@ -96,7 +96,10 @@ int cowd_table_resize(struct cowd_ram *ram, unsigned long nr)
 		table_free(&new);
 		return -ENOMEM;
 	}
+	/* Holes look into the table of a file that nobody maps, too. */
+	down_write(&ram->insert);
 	swap(new, ram->table);
+	up_write(&ram->insert);
 	table_free(&new);
 	return 0;
 }
@@ -370,7 +373,11 @@ bool cowd_table_is_small(const struct cowd_ram *ram, pgoff_t pgoff)
 
 bool cowd_table_is_settled(const struct cowd_ram *ram, pgoff_t pgoff)
 {
-	return test_bit(pgoff / COWD_REGION, ram->table.settled);
+	bool settled = test_bit(pgoff / COWD_REGION, ram->table.settled);
+
+	/* pairs with cowd_table_settle(): what is unmapped is seen so */
+	smp_rmb();
+	return settled;
 }
 
 /* --- when a page was bound ----------------------------------------------- */
