@@ -18,11 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cowd_test.h"
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
 
 #define REGION	16
 #define BLOCKS	8
@@ -33,7 +38,7 @@ static struct place place;
 static struct guest guest;
 static int image;
 static volatile bool stop;
-static unsigned long torn, stale, reads, rounds;
+static unsigned long torn, stale, reads, rounds, huge;
 static int failed, test_no;
 
 /* A word of an image whose pages each hold one number all over. */
@@ -76,6 +81,18 @@ static void result(bool ok, const char *what)
 	failed += !ok;
 }
 
+/*
+ * Is @x zero, or @want of which some bytes are zero?  A hole in a part of a huge
+ * page is zeroed byte by byte while it is mapped, by shmem.
+ */
+static bool is_zeroed(uint64_t x, uint64_t want)
+{
+	for (; x; x >>= 8, want >>= 8)
+		if (x & 0xff && (x & 0xff) != (want & 0xff))
+			return false;
+	return true;
+}
+
 /* A page shows one block or another, but never two of them. */
 static void *toucher(void *arg)
 {
@@ -89,9 +106,10 @@ static void *toucher(void *arg)
 		/* only what cannot be, whatever happens in between */
 		for (w = 0; w < WORDS; w += 97) {
 			b = mem[w];
-			if (b && (b - 0x1000000) % REGION != p &&
-			    w != WRITTEN)
-				__atomic_add_fetch(&torn, 1, __ATOMIC_RELAXED);
+			if (b & 0xff && (b - 0x1000000) % REGION != p &&
+			    w != WRITTEN &&
+			    __atomic_add_fetch(&torn, 1, __ATOMIC_RELAXED) < 5)
+				printf("# word %u of page %u was %lx\n", w, p, b);
 		}
 		__atomic_add_fetch(&reads, 1, __ATOMIC_RELAXED);
 	}
@@ -152,23 +170,55 @@ static void read_blocks(double seconds, unsigned int n)
 	}
 }
 
+/*
+ * Shared memory: huge pages come around what is bound, again and again, and a
+ * pipe holds a part of them at times, so that they cannot be split then.
+ */
+static void *huge_maker(void *arg)
+{
+	struct iovec v = { guest.ram + 100 * PAGE, PAGE };
+	static char page[PAGE];
+	int fd[2];
+
+	must(!pipe(fd), "pipe");
+	while (!stop && shared_mode()) {
+		fallocate(guest.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  REGION * PAGE, (512 - REGION) * PAGE);
+		((volatile char *)v.iov_base)[5]++;
+		must(vmsplice(fd[1], &v, 1, 0) == PAGE, "vmsplice");
+		madvise(guest.ram, 512 * PAGE, MADV_PAGEOUT);
+		usleep(200);
+		must(read(fd[0], page, PAGE) == PAGE, "pipe");
+		if (page[5] != 1 || page[4] || page[6])
+			__atomic_add_fetch(&torn, 1, __ATOMIC_RELAXED);
+		huge++;
+	}
+	close(fd[0]);
+	close(fd[1]);
+	return NULL;
+}
+
 static void run_binds(double seconds, unsigned int n, const char *what)
 {
-	pthread_t t[3];
+	pthread_t t[4];
 	unsigned int i;
 
 	stop = false;
 	torn = 0;
 	reads = 0;
+	huge = 0;
 	pthread_create(&t[0], NULL, toucher, NULL);
 	pthread_create(&t[1], NULL, toucher, NULL);
 	pthread_create(&t[2], NULL, writer, NULL);
+	pthread_create(&t[3], NULL, huge_maker, NULL);
 	read_blocks(seconds, n);
 	stop = true;
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	printf("# %lu reads of %u pages, %lu touches, %lu stale, %lu torn\n",
 	       rounds, n, reads, stale, torn);
+	if (shared_mode())
+		printf("# %lu huge pages came\n", huge);
 	result(rounds > 20 && reads > 20 && !stale && !torn, what);
 }
 
@@ -197,7 +247,7 @@ static void run_punch(double seconds)
 	double end = now() + seconds;
 	unsigned int block = 0, p, w;
 	unsigned long bad = 0;
-	pthread_t t[2];
+	pthread_t t[3];
 
 	stop = false;
 	torn = 0;
@@ -205,6 +255,7 @@ static void run_punch(double seconds)
 	memset(guest.ram, 0, REGION * PAGE);
 	pthread_create(&t[0], NULL, truncater, NULL);
 	pthread_create(&t[1], NULL, toucher, NULL);
+	pthread_create(&t[2], NULL, huge_maker, NULL);
 	while (now() < end) {
 		block = (block + 3) % BLOCKS;
 		if (pread(image, guest.ram, REGION * PAGE,
@@ -217,7 +268,10 @@ static void run_punch(double seconds)
 			for (w = 0; w < WORDS; w++) {
 				uint64_t x = mem[w];
 
-				bad += x && x != content(block, p);
+				if (!is_zeroed(x, content(block, p)) &&
+				    bad++ < 5)
+					printf("# word %u of page %u is %lx, block %u\n",
+					       w, p, x, block);
 			}
 		}
 		rounds++;
@@ -225,6 +279,7 @@ static void run_punch(double seconds)
 	stop = true;
 	pthread_join(t[0], NULL);
 	pthread_join(t[1], NULL);
+	pthread_join(t[2], NULL);
 	printf("# %lu rounds, %lu wrong words, %lu torn\n", rounds, bad, torn);
 	result(rounds > 20 && !bad && !torn, "reads against holes");
 }

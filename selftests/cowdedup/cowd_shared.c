@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mempolicy.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,6 +231,59 @@ TEST_F(shared, punch)
 	EXPECT_EQ(0, counter(&self->p, "pages_sharing"));
 	EXPECT_EQ(-1, fallocate(self->g.fd, 0, 0, PAGE));
 	EXPECT_EQ(EOPNOTSUPP, errno);
+}
+
+/* A file that nobody maps is cut, in the middle of a page, and grows again. */
+TEST_F(shared, cut_in_a_page)
+{
+	size_t len = self->g.pages * PAGE;
+
+	ASSERT_TRUE(read_at(self, 0, PAGES));
+	munmap(self->g.ram, len);
+	ASSERT_EQ(0, ftruncate(self->g.fd, 9 * PAGE + 100));
+	ASSERT_EQ(0, ftruncate(self->g.fd, len));
+	self->g.ram = guest_map(&self->g);
+	ASSERT_NE(MAP_FAILED, self->g.ram);
+	EXPECT_TRUE(holds_image(self->g.ram, SEED, 0, 9 * PAGE + 100));
+	EXPECT_TRUE(holds_byte(self->g.ram + 9 * PAGE + 100, 0,
+			       len - 9 * PAGE - 100));
+	EXPECT_EQ(9, counter(&self->p, "pages_sharing"));
+}
+
+static volatile bool punched;
+
+static void *puncher(void *arg)
+{
+	FIXTURE_DATA(shared) *self = arg;
+
+	/* parts of pages: what is bound is looked for */
+	while (!punched)
+		fallocate(self->g.fd, FALLOC_FL_PUNCH_HOLE |
+			  FALLOC_FL_KEEP_SIZE, 3 * PAGE + 1, 10);
+	return NULL;
+}
+
+/* Holes are made in a file that nobody maps, while it grows. */
+TEST_F(shared, grows_while_punched)
+{
+	size_t len = self->g.pages * PAGE, i;
+	pthread_t t;
+
+	ASSERT_TRUE(read_at(self, 0, PAGES));
+	munmap(self->g.ram, len);
+	punched = false;
+	pthread_create(&t, NULL, puncher, self);
+	for (i = 1; i < 200; i++)
+		ASSERT_EQ(0, ftruncate(self->g.fd, len + i * 512 * PAGE));
+	punched = true;
+	pthread_join(t, NULL);
+	ASSERT_EQ(0, ftruncate(self->g.fd, len));
+	self->g.ram = guest_map(&self->g);
+	ASSERT_NE(MAP_FAILED, self->g.ram);
+	EXPECT_TRUE(holds_image(self->g.ram, SEED, 0, 3 * PAGE + 1));
+	EXPECT_TRUE(holds_byte(self->g.ram + 3 * PAGE + 1, 0, 10));
+	EXPECT_TRUE(holds_image(self->g.ram + 3 * PAGE + 11, SEED,
+				3 * PAGE + 11, (PAGES - 3) * PAGE - 11));
 }
 
 TEST_F(shared, madvise)
