@@ -3,15 +3,14 @@
 # The selftests of cowdedup.
 
 COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_life cowd_files \
-	cowd_memory cowd_kvm cowd_race cowd_device)
+	cowd_memory cowd_kvm cowd_race cowd_device cowd_cgroup)
+COWD_SHARED := $(addprefix selftests/cowdedup/,cowd_test.c cowd_disk.c)
 
-$(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c \
-		selftests/cowdedup/cowd_test.c selftests/cowdedup/cowd_test.h \
-		| $(KSFT)/kselftest_harness.h
+$(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c $(COWD_SHARED) \
+		$(COWD_SHARED:.c=.h) | $(KSFT)/kselftest_harness.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Iselftests/cowdedup -Wno-unused-parameter \
-		-Wno-sign-compare -o $@ $< selftests/cowdedup/cowd_test.c \
-		-lpthread
+		-Wno-sign-compare -o $@ $< $(COWD_SHARED) -lpthread
 
 tests: $(COWD_TESTS)
 
