@@ -3,7 +3,8 @@
 # The selftests of cowdedup.
 
 COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_life cowd_files \
-	cowd_memory cowd_kvm cowd_race cowd_device cowd_cgroup)
+	cowd_memory cowd_kvm cowd_race cowd_device cowd_cgroup cowd_huge \
+	cowd_image_fs cowd_tenants)
 COWD_SHARED := $(addprefix selftests/cowdedup/,cowd_test.c cowd_disk.c)
 
 $(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c $(COWD_SHARED) \
