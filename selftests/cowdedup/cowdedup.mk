@@ -4,7 +4,7 @@
 
 COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_life cowd_files \
 	cowd_memory cowd_kvm cowd_race cowd_device cowd_cgroup cowd_huge \
-	cowd_image_fs cowd_tenants)
+	cowd_image_fs cowd_tenants cowd_offline)
 COWD_SHARED := $(addprefix selftests/cowdedup/,cowd_test.c cowd_disk.c)
 
 $(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c $(COWD_SHARED) \
