@@ -71,9 +71,10 @@ static unsigned int run_at(const struct cowd_ram *ram,
 }
 
 /*
- * Are there @n pages for the process, in its cgroup and in the machine?  A write
- * fault that finds none has somebody killed, most likely the guest; so they are
- * taken in a way that fails, and let go.  What others take in between is theirs.
+ * Are there @n pages for the process, in its cgroup and in the machine?  A
+ * write fault that finds none has somebody killed, most likely the guest; so
+ * they are taken in a way that fails, and let go.  What others take in between
+ * is theirs.
  */
 static bool is_room(struct mm_struct *mm, struct page **pages, unsigned int n)
 {

@@ -174,7 +174,7 @@ TEST_F(huge, khugepaged)
 	EXPECT_EQ(PAGES, counter(&self->p, "masters"));
 }
 
-/* Memory that is the guest's own, and is bound while khugepaged goes over it. */
+/* The guest's own memory, which is bound while khugepaged goes over it. */
 TEST_F(huge, bound_meanwhile)
 {
 	char *ram = self->g.ram;
