@@ -5,13 +5,13 @@
 COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_life cowd_files \
 	cowd_memory cowd_kvm cowd_race cowd_device cowd_cgroup cowd_huge \
 	cowd_image_fs cowd_tenants cowd_offline)
-COWD_SHARED := $(addprefix selftests/cowdedup/,cowd_test.c cowd_disk.c)
+COWD_HELPERS := $(addprefix selftests/cowdedup/,cowd_test.c cowd_disk.c)
 
-$(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c $(COWD_SHARED) \
-		$(COWD_SHARED:.c=.h) | $(KSFT)/kselftest_harness.h
+$(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c $(COWD_HELPERS) \
+		$(COWD_HELPERS:.c=.h) | $(KSFT)/kselftest_harness.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Iselftests/cowdedup -Wno-unused-parameter \
-		-Wno-sign-compare -o $@ $< $(COWD_SHARED) -lpthread
+		-Wno-sign-compare -o $@ $< $(COWD_HELPERS) -lpthread
 
 tests: $(COWD_TESTS)
 
