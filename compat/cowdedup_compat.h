@@ -10,7 +10,6 @@
 #define COWDEDUP_COMPAT_H
 
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/namei.h>
 #include <linux/pagemap.h>
@@ -168,18 +167,6 @@ static inline size_t cowd_iter_len(const struct iov_iter *i)
 int vfs_path_lookup(struct dentry *dentry, struct vfsmount *mnt,
 		    const char *name, unsigned int flags, struct path *path);
 #endif
-
-/*
- * A page of a file by way of the page cache, up to date and with a reference.
- * tmpfs has its own way to read one.
- */
-static inline struct page *cowd_read_mapping_page(struct address_space *mapping,
-						  pgoff_t index)
-{
-	if (mapping->host->i_sb->s_magic == TMPFS_MAGIC)
-		return shmem_read_mapping_page(mapping, index);
-	return read_mapping_page(mapping, index, NULL);
-}
 
 /* 6.7: what a fault holds, the lock of the mm or of the VMA, goes. */
 #ifndef HAVE_RELEASE_FAULT_LOCK

@@ -4,12 +4,13 @@
  *
  * For a read many at once, with no lock held, as the file below is read by
  * anybody.  For a fault, which may hold locks of the process, one page by way
- * of the page cache.  In both cases the copy there is of no more use then.
+ * of the page cache, or of tmpfs.  The copy there is of no more use then.
  */
 #include <linux/bvec.h>
 #include <linux/fadvise.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/uio.h>
@@ -190,16 +191,49 @@ unsigned int cowd_masters_get(struct cowd_image *img, pgoff_t first,
 
 /* --- for a fault --------------------------------------------------------- */
 
-static int read_one(const struct cowd_master *m, struct page *page)
+/*
+ * A page of the page cache of tmpfs is one of the file: it would get one for
+ * each hole, for which the guest pays and a full tmpfs has none.  Its read(2)
+ * takes none, and no lock that may not be taken here.
+ */
+static int read_tmpfs(struct file *lower, pgoff_t index, struct page *page)
 {
-	struct address_space *mapping = m->image->lower->f_mapping;
-	struct page *from;
+	struct bio_vec vec = { .bv_page = page, .bv_len = PAGE_SIZE };
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t ret;
 
-	from = cowd_read_mapping_page(mapping, m->index);
+	init_sync_kiocb(&iocb, lower);
+	iocb.ki_pos = (loff_t)index << PAGE_SHIFT;
+	iov_iter_bvec(&iter, READ, &vec, 1, PAGE_SIZE);
+	ret = lower->f_op->read_iter(&iocb, &iter);
+	if (ret == PAGE_SIZE)
+		return 0;
+	return ret < 0 ? ret : -EIO;
+}
+
+static int read_cached(struct file *lower, pgoff_t index, struct page *page)
+{
+	struct page *from = read_mapping_page(lower->f_mapping, index, NULL);
+
 	if (IS_ERR(from))
 		return PTR_ERR(from);
 	copy_highpage(page, from);
 	put_page(from);
+	return 0;
+}
+
+static int read_one(const struct cowd_master *m, struct page *page)
+{
+	struct file *lower = m->image->lower;
+	int ret;
+
+	if (file_inode(lower)->i_sb->s_magic == TMPFS_MAGIC)
+		ret = read_tmpfs(lower, m->index, page);
+	else
+		ret = read_cached(lower, m->index, page);
+	if (ret)
+		return ret;
 	forget(m->image, m->index, 1);
 	trace_fill(m->image, m->index, 1);
 	return 0;

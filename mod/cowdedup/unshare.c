@@ -8,6 +8,8 @@
  * binding.  In shared mode the fault itself does both.
  */
 #include <linux/capability.h>
+#include <linux/gfp.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
@@ -19,6 +21,8 @@
 #include "internal.h"
 
 #define COWD_STEP	32u
+#define COWD_TABLES	2	/* page tables for so many, at most */
+#define COWD_ROOM	(COWD_STEP + COWD_TABLES)
 
 static struct mm_struct *mm_of(pid_t nr)
 {
@@ -65,16 +69,43 @@ static unsigned int run_at(const struct cowd_ram *ram,
 	return n;
 }
 
+/*
+ * Are there @n pages for the process, in its cgroup and in the machine?  A
+ * write fault that finds none has somebody killed, most likely the guest; so
+ * they are taken in a way that fails, and let go.  What others take in between
+ * is theirs.
+ */
+static bool is_room(struct mm_struct *mm, struct page **pages, unsigned int n)
+{
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(mm), *old;
+	unsigned int got, i;
+
+	old = set_active_memcg(memcg);
+	for (got = 0; got < n; got++) {
+		pages[got] = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ACCOUNT |
+					__GFP_NORETRY | __GFP_NOWARN);
+		if (!pages[got])
+			break;
+	}
+	set_active_memcg(old);
+	for (i = 0; i < got; i++)
+		__free_page(pages[i]);
+	mem_cgroup_put(memcg);
+	return got == n;
+}
+
 /* Make them the process's own, then drop the bindings. */
 static int take_run(struct mm_struct *mm, struct vm_area_struct *vma,
 		    struct cowd_ram *ram, pgoff_t at, unsigned int n)
 {
 	unsigned long addr = vma->vm_start +
 			     ((at - vma->vm_pgoff) << PAGE_SHIFT);
-	struct page *pages[COWD_STEP];
+	struct page *pages[COWD_ROOM];
 	long got, i;
 
 	lockdep_assert_held(&ram->lock);
+	if (!is_room(mm, pages, n + COWD_TABLES))
+		return -ENOMEM;
 	got = cowd_get_pages_remote(mm, addr, n, FOLL_WRITE | FOLL_FORCE,
 				    pages);
 	for (i = 0; i < got; i++)
@@ -90,9 +121,11 @@ static long break_run(struct mm_struct *mm, struct vm_area_struct *vma,
 {
 	unsigned long addr = vma->vm_start +
 			     ((at - vma->vm_pgoff) << PAGE_SHIFT);
-	struct page *pages[COWD_STEP];
+	struct page *pages[COWD_ROOM];
 	long got, i;
 
+	if (!is_room(mm, pages, n + COWD_TABLES))
+		return -ENOMEM;
 	got = cowd_get_pages_remote(mm, addr, n, FOLL_WRITE, pages);
 	for (i = 0; i < got; i++)
 		put_page(pages[i]);

@@ -31,33 +31,12 @@ FIXTURE(memory)
 	int image, null;
 };
 
-/*
- * The mounter is in a cgroup of its own, and gone as soon as it has mounted:
- * nothing but masters is charged there.
- */
-static void mount_there(struct place *p)
-{
-	struct place *shared = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pid;
-
-	must(shared != MAP_FAILED, "mmap");
-	pid = fork();
-	if (!pid) {
-		must(!write_text(OURS "cgroup.procs", "0"), "cgroup");
-		place_open(shared);
-		_exit(0);
-	}
-	must(!child_status(pid), "mounting");
-	*p = *shared;
-	munmap(shared, sizeof(*p));
-}
-
 FIXTURE_SETUP(memory)
 {
 	write_text(CGROUP "cgroup.subtree_control", "+memory");
 	ASSERT_TRUE(!mkdir(OURS, 0755) || errno == EEXIST);
-	mount_there(&self->p);
+	/* nothing but masters is charged to the mounter's */
+	place_open_in(&self->p, OURS, "tmpfs", "images", "mode=755");
 	image_create(&self->p, "base", SEED, PAGES * PAGE);
 	guest_open(&self->g, &self->p, "g", PAGES);
 	self->image = image_open(&self->p, "base", O_RDONLY);
@@ -72,31 +51,6 @@ FIXTURE_TEARDOWN(memory)
 	close(self->null);
 	EXPECT_TRUE(place_close(&self->p));
 	EXPECT_EQ(0, rmdir(OURS));
-}
-
-/* Memory is short until no master has a page, or for ten seconds. */
-static void squeeze(const struct place *p)
-{
-	int tries = 100;
-
-	while (counter(p, "masters") && tries--) {
-		must(!write_text("/proc/sys/vm/drop_caches", "2"), "squeeze");
-		usleep(100000);
-	}
-}
-
-static uint64_t line_of(const char *path, const char *name)
-{
-	char word[64];
-	uint64_t value = 0, v;
-	FILE *f = fopen(path, "r");
-
-	must(f, path);
-	while (fscanf(f, "%63s %lu", word, &v) == 2)
-		if (!strcmp(word, name))
-			value = v;
-	fclose(f);
-	return value;
 }
 
 TEST_F(memory, the_mounter_pays)
@@ -131,7 +85,12 @@ TEST_F(memory, at_its_limit_reads_are_copied)
 	/* each CPU may have charged 64 pages ahead */
 	EXPECT_LE(masters, PAGES / 2 + 64 * sysconf(_SC_NPROCESSORS_ONLN));
 	EXPECT_GT(counter(&self->p, "copied_memory"), 0);
-	EXPECT_EQ(0, line_of(OURS "memory.events", "oom_kill"));
+	EXPECT_EQ(0, named_number(OURS "memory.events", "oom_kill"));
+}
+
+static uint64_t dying(void)
+{
+	return named_number(CGROUP "cgroup.stat", "nr_dying_descendants");
 }
 
 /* A guest's own cgroup goes with the guest. */
@@ -142,7 +101,7 @@ TEST_F(memory, dead_guests_leave_no_cgroup)
 	pid_t pid;
 	int tries = 50;
 
-	before = line_of(CGROUP "cgroup.stat", "nr_dying_descendants");
+	before = dying();
 	ASSERT_EQ(0, mkdir(dir, 0755));
 	madvise(self->g.ram, PAGES * PAGE, MADV_DONTFORK);
 	pid = fork();
@@ -161,14 +120,9 @@ TEST_F(memory, dead_guests_leave_no_cgroup)
 	EXPECT_EQ(PAGES, counter(&self->p, "masters"));
 	while (rmdir(dir) && tries--)
 		usleep(20000);
-	for (tries = 50; tries; tries--) {
-		if (line_of(CGROUP "cgroup.stat", "nr_dying_descendants") <=
-		    before)
-			break;
+	for (tries = 50; tries && dying() > before; tries--)
 		usleep(100000);
-	}
-	EXPECT_LE(line_of(CGROUP "cgroup.stat", "nr_dying_descendants"),
-		  before);
+	EXPECT_LE(dying(), before);
 }
 
 TEST_F(memory, unbound_masters_are_given_back)
@@ -242,7 +196,7 @@ TEST_F(memory, back_at_the_limit)
 		 read_number(OURS "memory.current") + 16 * PAGE);
 	ASSERT_EQ(0, write_text(OURS "memory.max", limit));
 	EXPECT_TRUE(holds_image(self->g.ram, SEED, 0, PAGES * PAGE));
-	EXPECT_EQ(0, line_of(OURS "memory.events", "oom_kill"));
+	EXPECT_EQ(0, named_number(OURS "memory.events", "oom_kill"));
 }
 
 TEST_F(memory, reclaim_off)

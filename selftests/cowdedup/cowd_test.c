@@ -17,6 +17,12 @@
 
 #include "cowd_test.h"
 
+/* What tests say is seen, though the harness ends them by _exit(2). */
+static void __attribute__((constructor)) by_line(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
 void must(bool ok, const char *what)
 {
 	if (ok)
@@ -41,6 +47,20 @@ uint64_t read_number(const char *path)
 	must(read(fd, buf, sizeof(buf) - 1) > 0, path);
 	close(fd);
 	return strtoull(buf, NULL, 10);
+}
+
+uint64_t named_number(const char *path, const char *name)
+{
+	char word[64];
+	uint64_t value = 0, v;
+	FILE *f = fopen(path, "r");
+
+	must(f, path);
+	while (fscanf(f, "%63s %lu", word, &v) == 2)
+		if (!strcmp(word, name))
+			value = v;
+	fclose(f);
+	return value;
 }
 
 int write_text(const char *path, const char *text)
@@ -127,6 +147,27 @@ void place_open_with(struct place *p, const char *type, const char *from,
 		 major(st.st_dev), minor(st.st_dev));
 }
 
+void place_open_in(struct place *p, const char *cgroup, const char *type,
+		   const char *from, const char *below)
+{
+	struct place *shared = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char procs[160];
+	pid_t pid;
+
+	must(shared != MAP_FAILED, "mmap");
+	snprintf(procs, sizeof(procs), "%scgroup.procs", cgroup);
+	pid = fork();
+	if (!pid) {
+		must(!write_text(procs, "0"), procs);
+		place_open_with(shared, type, from, below, "");
+		_exit(0);
+	}
+	must(!child_status(pid), "mounting");
+	*p = *shared;
+	munmap(shared, sizeof(*p));
+}
+
 bool place_close(struct place *p)
 {
 	bool ok = place_adds_up(p);
@@ -156,6 +197,16 @@ bool place_close(struct place *p)
 	rmdir(p->mnt);
 	rmdir(p->dir);
 	return ok;
+}
+
+void squeeze(const struct place *p)
+{
+	int tries = 100;
+
+	while (counter(p, "masters") && tries--) {
+		must(!write_text("/proc/sys/vm/drop_caches", "2"), "squeeze");
+		usleep(100000);
+	}
 }
 
 /* --- images -------------------------------------------------------------- */

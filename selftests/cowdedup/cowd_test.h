@@ -42,14 +42,22 @@ void place_open(struct place *p);
 /* On a file system of @type, mounted from there with options, and @more. */
 void place_open_with(struct place *p, const char *type, const char *from,
 		     const char *below, const char *more);
+/* The same, mounted by a process that is in a cgroup for that moment only. */
+void place_open_in(struct place *p, const char *cgroup, const char *type,
+		   const char *from, const char *below);
 /* Unmount; all its counters add up, and nothing is held. */
 bool place_close(struct place *p);
 /* Do the counters of a mount that nobody reads from add up? */
 bool place_adds_up(const struct place *p);
 
 uint64_t read_number(const char *path);
+/* The number behind a word, in a file of such lines; 0 if it is not there. */
+uint64_t named_number(const char *path, const char *name);
 int write_text(const char *path, const char *text);
 uint64_t counter(const struct place *p, const char *name);
+
+/* Memory is short until no master has a page, or for ten seconds. */
+void squeeze(const struct place *p);
 
 /* An image of @bytes; word W of page P is word_of(seed, P, W). */
 void image_create(const struct place *p, const char *name, uint64_t seed,

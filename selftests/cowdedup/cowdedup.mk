@@ -3,19 +3,20 @@
 # The selftests of cowdedup.
 
 COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_life cowd_files \
-	cowd_memory cowd_kvm cowd_race cowd_device cowd_shared)
+	cowd_memory cowd_kvm cowd_race cowd_device cowd_shared cowd_cgroup \
+	cowd_huge cowd_image_fs cowd_tenants cowd_offline)
+COWD_HELPERS := $(addprefix selftests/cowdedup/,cowd_test.c cowd_disk.c)
 
-$(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c \
-		selftests/cowdedup/cowd_test.c selftests/cowdedup/cowd_test.h \
-		| $(KSFT)/kselftest_harness.h
+$(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c $(COWD_HELPERS) \
+		$(COWD_HELPERS:.c=.h) | $(KSFT)/kselftest_harness.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Iselftests/cowdedup -Wno-unused-parameter \
-		-Wno-sign-compare -o $@ $< selftests/cowdedup/cowd_test.c \
-		-lpthread
+		-Wno-sign-compare -o $@ $< $(COWD_HELPERS) -lpthread
 
 # the same, on mounts with mode=shared
 COWD_SHARED := $(patsubst %,$(O)/tests/shared-%,cowd_bind cowd_copy cowd_life \
-	cowd_memory cowd_kvm cowd_race cowd_device)
+	cowd_memory cowd_kvm cowd_race cowd_device cowd_huge cowd_cgroup \
+	cowd_image_fs cowd_tenants)
 
 $(COWD_SHARED): $(O)/tests/shared-%: $(O)/tests/%
 	ln -sf $* $@

@@ -13,10 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <linux/cowdedup.h>
 
 #include "cowd_test.h"
 #include "fail_nth.h"
@@ -32,6 +35,7 @@ static struct {
 	char again[96];		/* a second mount */
 	char dir[128];
 	int image;
+	int dev;
 	int fd;
 	void *map;
 } x;
@@ -252,6 +256,24 @@ static const char *settle_punch(void *ctx, long ret)
 	return settle_file(ctx, ret);
 }
 
+static long call_unshare(void *ctx)
+{
+	struct cowdedup_unshare a = {
+		.size = sizeof(a), .ram_fd = x.g.fd, .pid = getpid(),
+		.pages = PAGES,
+	};
+
+	(void)ctx;
+	return result(ioctl(x.dev, COWDEDUP_UNSHARE, &a));
+}
+
+static const char *settle_unshare(void *ctx, long ret)
+{
+	if (!ret && counter(&x.p, "pages_sharing"))
+		return "pages are shared still";
+	return settle_read(ctx, PAGES * PAGE);
+}
+
 static long call_munmap(void *ctx)
 {
 	(void)ctx;
@@ -284,6 +306,7 @@ static const struct fail_nth_call calls[] = {
 	{ "read faults", mapped_and_read, call_touch, settle_touched },
 	{ "write faults", mapped_and_read, call_write, settle_touched },
 	{ "punch", mapped_and_bound, call_punch, settle_punch },
+	{ "unshare", mapped_and_read, call_unshare, settle_unshare },
 	{ "munmap", mapped_and_bound, call_munmap, settle_munmap },
 };
 
@@ -306,11 +329,14 @@ int main(void)
 	must(!mkdir(x.again, 0755), "mkdir");
 	x.image = image_open(&x.p, "base", O_RDONLY);
 	must(x.image >= 0, "base");
+	x.dev = open("/dev/cowdedup", O_RDWR | O_CLOEXEC);
+	must(x.dev >= 0, "/dev/cowdedup");
 	guest_open(&x.g, &x.p, "g", PAGES);
 	munmap(x.g.ram, PAGES * PAGE);
 	for (i = 0; i < COUNT(calls); i++)
 		fail_nth_test(&calls[i], NULL);
 	close(x.g.fd);
+	close(x.dev);
 	close(x.image);
 	rmdir(x.again);
 	closed = place_close(&x.p);

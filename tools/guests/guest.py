@@ -4,6 +4,7 @@
 What they boot is made by "make guests", or is in NUMASHARE_GUESTS; see the
 folder's make and init-disk.
 """
+import json
 import os
 import re
 import select
@@ -66,6 +67,7 @@ class Guest:
         self.name = name
         self.console = os.path.join(work, name + ".console")
         port = os.path.join(work, name + ".socket")
+        self.monitor = os.path.join(work, name + ".qmp")
         self.command = affinity() + [
             "qemu-system-x86_64", "-accel", "kvm", "-cpu", "host",
             "-machine", "q35,memory-backend=ram", "-smp", "1",
@@ -76,6 +78,7 @@ class Guest:
             "console=ttyS0 quiet panic=-1 no_timer_check",
             "-serial", "file:" + self.console,
             "-device", "virtio-serial-pci",
+            "-qmp", f"unix:{self.monitor},server=on,wait=off",
             "-chardev", f"socket,id=job,path={port},server=on,wait=off",
             "-device", "virtserialport,name=job,chardev=job"]
         for drive in drives:
@@ -142,6 +145,23 @@ class Guest:
             if end.group(1) != b"0":
                 self._fail(f"status {int(end.group(1))}: "
                            + self.said[-300:].decode(errors="replace"))
+
+    def qmp(self, command, **arguments):
+        """Tell QEMU a command of its own; what it returns."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(60)
+            s.connect(self.monitor)
+            lines = s.makefile("rw")
+            lines.readline()
+            for name, more in (("qmp_capabilities", {}), (command, arguments)):
+                lines.write(json.dumps({"execute": name, "arguments": more}))
+                lines.flush()
+                said = json.loads(lines.readline())
+                while "event" in said:
+                    said = json.loads(lines.readline())
+                if "error" in said:
+                    self._fail(f"{name}: {said['error']['desc']}")
+        return said["return"]
 
     def text(self):
         return self.said.lstrip(b"\n").decode(errors="replace")

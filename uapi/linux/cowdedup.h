@@ -167,8 +167,9 @@ struct cowdedup_bind {
  * not open for writing; EPERM: the process is another one, and the caller has
  * no CAP_SYS_PTRACE; ESRCH: there is no such process, or it is going;
  * ENXIO: it does not map the file; EBUSY: the file is mapped more than once;
- * ENOMEM: there is no memory for a copy; EINTR: a signal.  What was done before
- * an error stays done; @pages and @next are not written then.
+ * ENOMEM: there is no memory for a copy, in the process's memory cgroup or in
+ * the machine, and nobody is killed for it; EINTR: a signal.  What was done
+ * before an error stays done; @pages and @next are not written then.
  */
 struct cowdedup_unshare {
 	__u32 size;
