@@ -2,8 +2,8 @@
 #
 # The selftests of cowdedup.
 
-COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_life cowd_files \
-	cowd_memory cowd_kvm cowd_race cowd_device)
+COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_adaptive cowd_life \
+	cowd_files cowd_memory cowd_kvm cowd_race cowd_device)
 
 $(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c \
 		selftests/cowdedup/cowd_test.c selftests/cowdedup/cowd_test.h \
@@ -32,6 +32,7 @@ $(O)/tests/cowd_guest: selftests/cowdedup/cowd_guest.c
 
 tests: $(O)/tests/guest_figures $(O)/tests/cowd_guest
 
-cowd-tests: $(O)/tests/guest_figures $(O)/tests/cowd_guest $(COWD_TESTS) $(O)/tests/pure-piece
+cowd-tests: $(O)/tests/guest_figures $(O)/tests/cowd_guest $(COWD_TESTS) \
+	$(O)/tests/pure-piece $(O)/tests/pure-cost
 
 .PHONY: cowd-tests
