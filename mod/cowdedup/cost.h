@@ -25,16 +25,16 @@
 typedef __u32 u32;
 typedef __u64 u64;
 
-#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)
 #endif
 
 #define COWD_COST_FIRST		8	/* choices that go both ways in turn */
-#define COWD_COST_EXPLORE	64	/* then one in so many, a power of two */
+#define COWD_COST_EXPLORE	64	/* then one in so many */
 #define COWD_COST_WEIGHT	8	/* what a sample counts: an eighth */
 #define COWD_COST_OUTLIER	4	/* times an average, and it is none */
 #define COWD_COST_SHIFT		4	/* an average is in 1/16 ns */
-#define COWD_COST_MAX		(1u << 30)	/* of it: 67 ms */
+#define COWD_COST_MAX		0x40000000u	/* of it: 67 ms */
 
 enum cowd_way {
 	COWD_WAY_BIND,
@@ -45,6 +45,9 @@ enum cowd_way {
 /* Sizes: 1 page, 2 to 7, 8 to 31, more; each for new and for used memory. */
 #define COWD_COST_SIZES		4
 #define COWD_COST_KINDS		(2 * COWD_COST_SIZES)
+
+/* Pages copied at a time, the fewest that are many: trying costs memory. */
+#define COWD_COST_COPY		32
 
 /**
  * struct cowd_cost - of reads of one kind
@@ -71,7 +74,7 @@ struct cowd_costs {
  */
 static inline unsigned int cowd_cost_kind(u64 pages, bool used)
 {
-	unsigned int size = (pages >= 2) + (pages >= 8) + (pages >= 32);
+	unsigned int size = (pages >= 2) + (pages >= 8) + (pages >= COWD_COST_COPY);
 
 	return used ? COWD_COST_SIZES + size : size;
 }
@@ -82,7 +85,7 @@ static inline enum cowd_way cowd_cost_cheaper(const struct cowd_cost *c)
 	u32 bind = READ_ONCE(c->average[COWD_WAY_BIND]);
 	u32 copy = READ_ONCE(c->average[COWD_WAY_COPY]);
 
-	return bind && copy && copy < bind ? COWD_WAY_COPY : COWD_WAY_BIND;
+	return copy && copy < bind ? COWD_WAY_COPY : COWD_WAY_BIND;
 }
 
 /**

@@ -4,8 +4,9 @@
  *
  * read(2) and its relatives, by whatever way they come: each piece of whole
  * pages that goes into a guest's memory is bound, or copied if that is cheaper
- * and adaptive=on, and all else is copied as by the file below.  A read is never shorter than a copy would be: QEMU, for one,
- * gives up preadv() for good when it is.
+ * and adaptive=on, and all else is copied as by the file below.  A read is never
+ * shorter than a copy would be: QEMU, for one, gives up preadv() for good when
+ * it is.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -172,6 +173,7 @@ static size_t get_pages(struct cowd_read *r, unsigned long addr,
 
 	if (cowd_adaptive_begin(&w, r->img->mount, addr, pages) ==
 	    COWD_WAY_COPY) {
+		pages = min_t(unsigned int, pages, COWD_COST_COPY);
 		done = copy_pages(r, pages, len, why);
 		cowd_adaptive_end(&w, done);
 		return done;

@@ -137,7 +137,7 @@ TEST_F(adaptive, both_ways)
  */
 TEST_F(adaptive, kinds)
 {
-	static const size_t sizes[] = { 1, 2, 7, 8, 31, 32, 60 };
+	static const size_t sizes[] = { 1, 2, 7, 8, 31, 32, 32 };
 	static const unsigned int kind[] = { 0, 1, 1, 2, 2, 3, 3 };
 	uint64_t turns[4] = { 0 }, before, copied;
 	size_t i, k, used;
@@ -171,6 +171,16 @@ TEST_F(adaptive, masters)
 	EXPECT_EQ(2 * PAGE, counter(&self->p, "copied_adaptive"));
 	EXPECT_EQ(2, counter(&self->p, "masters"));
 	EXPECT_EQ(2, counter(&self->p, "pages_sharing"));
+}
+
+/* What is tried out is not a whole large read. */
+TEST_F(adaptive, large)
+{
+	EXPECT_TRUE(reads(self, 0, 0, 256));
+	EXPECT_EQ(256, counter(&self->p, "pages_bound"));
+	EXPECT_TRUE(reads(self, 256, 0, 256));
+	EXPECT_EQ(32 * PAGE, counter(&self->p, "copied_adaptive"));
+	EXPECT_EQ(512 - 32, counter(&self->p, "pages_bound"));
 }
 
 /* Whoever asks for a bind gets it. */

@@ -94,6 +94,9 @@ TEST(in_doubt_bind)
 	c = (struct cowd_cost){ .turns = COWD_COST_FIRST };
 	cowd_cost_learn(&c, COWD_WAY_COPY, 1, 1);
 	EXPECT_EQ(COWD_WAY_BIND, cowd_cost_choose(&c));
+	c = (struct cowd_cost){ .turns = COWD_COST_FIRST };
+	cowd_cost_learn(&c, COWD_WAY_BIND, 1000, 1);
+	EXPECT_EQ(COWD_WAY_BIND, cowd_cost_choose(&c));
 }
 
 /* The way that was dear and is cheap now is found. */
@@ -162,7 +165,7 @@ TEST(outliers)
 
 TEST(bounds)
 {
-	const u64 ns[] = { 0, 1, 1000, 1u << 30, 1ull << 40, ULLONG_MAX };
+	const u64 ns[] = { 0, 1, 1000, 1u << 30, 1ull << 60, ULLONG_MAX };
 	const u64 pages[] = { 0, 1, 256, 1ull << 40, ULLONG_MAX };
 	struct cowd_cost c = { 0 };
 	unsigned int i, k, n;
@@ -179,6 +182,11 @@ TEST(bounds)
 				ASSERT_LE(c.average[COWD_WAY_BIND],
 					  COWD_COST_MAX);
 			}
+	for (i = 3; i < 6; i++) {
+		c = (struct cowd_cost){ 0 };
+		cowd_cost_learn(&c, COWD_WAY_BIND, ns[i], 1);
+		EXPECT_EQ(COWD_COST_MAX, c.average[COWD_WAY_BIND]);
+	}
 	/* a clock that stands still is known to be fast */
 	c = (struct cowd_cost){ 0 };
 	cowd_cost_learn(&c, COWD_WAY_COPY, 0, 256);

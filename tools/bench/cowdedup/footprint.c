@@ -23,6 +23,7 @@
 #include "../../numashare/numashare.h"
 #include "frames.h"
 #include "ksm.h"
+#include "work.h"
 
 #define GUESTS		8u
 #define COUNTS		4u
@@ -33,7 +34,7 @@
 static const unsigned int counts[COUNTS] = { 1, 2, 4, 8 };
 static const unsigned int ksm_seconds[KSM_TIMES] = { 1, 10, 60 };
 static const char *const arm_names[ARMS] = {
-	"plain", "ksm", "ksm_tuned", "pmem", "cowdedup",
+	"plain", "ksm", "ksm_tuned", "pmem", "cowdedup", "cowdedup_adaptive",
 };
 
 /**
@@ -59,6 +60,8 @@ struct point {
  *	what it had done when it began, then the difference
  * @ideal: distinct contents with 8 guests
  * @flushes: of remote TLBs for each page that was bound
+ * @spent: instructions of the guests that came last, by arm and number
+ * @copied: bytes that were copied with adaptive=on, of all that were read
  * @free: MiB that 8 guests took from the host's free memory
  */
 struct play {
@@ -76,6 +79,8 @@ struct play {
 	} ksm[ARMS];
 	size_t ideal;
 	double flushes;
+	struct work spent[ARMS][COUNTS];
+	double copied;
 	double free[ARMS];
 };
 
@@ -109,7 +114,7 @@ static void count(struct play *pl, enum arm arm, unsigned int at)
 	/* Of an image that is guest memory there is no log: as the others. */
 	if (arm == ARM_PMEM)
 		p->t = pl->point[ARM_PLAIN][at].t;
-	if (arm != ARM_COWDEDUP)
+	if (!arm_is_cowdedup(arm))
 		return;
 	masters = stage_counter(&pl->s, "masters");
 	if (masters > p->f.file)
@@ -201,7 +206,9 @@ static void begin_arm(struct play *pl, enum arm arm)
 	ksm_read(&pl->ksm[arm].work);
 	nm_write_file("/proc/sys/vm/drop_caches", "3");
 	pl->free[arm] = free_mib();
-	why = arm == ARM_COWDEDUP ? stage_mount(&pl->s) : NULL;
+	why = arm_is_cowdedup(arm) ?
+	      stage_mount(&pl->s, arm == ARM_ADAPTIVE ? ",adaptive=on" : "") :
+	      NULL;
 	if (why) {
 		complain("%s", why);
 		exit(FAILED);
@@ -218,7 +225,7 @@ static void end_arm(struct play *pl, enum arm arm)
 
 	for (i = 0; i < GUESTS; i++)
 		guest_quit(&pl->guest[i]);
-	if (arm == ARM_COWDEDUP)
+	if (arm_is_cowdedup(arm))
 		stage_unmount(&pl->s);
 	if (arm == ARM_KSM || arm == ARM_KSM_TUNED)
 		ksm_stop();
@@ -238,17 +245,24 @@ static double flushes_a_page(struct play *pl)
 static void run_arm(struct play *pl, enum arm arm)
 {
 	unsigned int at, from = 0;
+	struct work_side side;
 	const char *why;
 
 	begin_arm(pl, arm);
 	for (at = 0; at < COUNTS; from = counts[at++]) {
+		work_begin(&side, &pl->s, arm);
 		why = start_guests(pl, arm, from, counts[at]);
 		if (why) {
 			complain("%s: %s", arm_names[arm], why);
 			exit(FAILED);
 		}
+		work_end(&pl->spent[arm][at], &side, pl->guest + from,
+			 pl->plan + from, counts[at] - from);
 		count(pl, arm, at);
 	}
+	if (arm == ARM_ADAPTIVE)
+		pl->copied = (double)stage_counter(&pl->s, "copied_adaptive") /
+			     stage_counter(&pl->s, "bytes_read");
 	if (arm == ARM_KSM || arm == ARM_KSM_TUNED)
 		watch_ksm(pl, arm);
 	pl->free[arm] -= free_mib();
@@ -265,6 +279,8 @@ static void run_arm(struct play *pl, enum arm arm)
 
 /* --- rows --- */
 
+#define WORK_TEXT	"the same with plain files, net of the bytes copied"
+#define WORK_GROSS_TEXT	"the same with plain files"
 #define SEEN_TEXT	"pages in use in guests / page frames of the host"
 
 static void row(struct nm_result *result, enum arm arm, const char *name,
@@ -334,6 +350,49 @@ static void add_ours(struct nm_result *result, struct play *pl)
 		    "lower", pl->flushes);
 }
 
+/* Disco's E1 and E4, by count; the session is the guest's own part of it. */
+static void add_work(struct nm_result *result, struct play *pl)
+{
+	const struct work *ours = pl->spent[ARM_COWDEDUP];
+	const struct work *plain = pl->spent[ARM_PLAIN];
+	double own = pl->session.spent;
+	unsigned int at, arm;
+	char name[64];
+
+	row(result, ARM_PLAIN, "session_instructions", "instr", NULL, "lower",
+	    own);
+	for (at = 0; at < COUNTS; at++) {
+		snprintf(name, sizeof(name), "build_vs_plain_%u", counts[at]);
+		row(result, ARM_COWDEDUP, name, "ratio", WORK_TEXT, "lower",
+		    (own + ours[at].net) / (own + plain[at].net));
+		snprintf(name, sizeof(name), "build_vs_plain_gross_%u",
+			 counts[at]);
+		row(result, ARM_COWDEDUP, name, "ratio", WORK_GROSS_TEXT,
+		    "lower", (own + ours[at].gross) / (own + plain[at].gross));
+	}
+	for (arm = 0; arm < ARMS; arm++)
+		for (at = 0; at < COUNTS; at++) {
+			snprintf(name, sizeof(name), "guest_instructions_%s_%u",
+				 arm_names[arm], counts[at]);
+			row(result, arm, name, "instr", NULL, "lower",
+			    pl->spent[arm][at].gross);
+		}
+}
+
+static void add_adaptive(struct nm_result *result, struct play *pl)
+{
+	struct point *p = &pl->point[ARM_ADAPTIVE][COUNTS - 1];
+	const enum arm arm = ARM_ADAPTIVE;
+
+	add_shared(result, pl, arm, "shared_at_first_read_adaptive");
+	row(result, arm, "adaptive_m_over_lower_bound_8", "ratio",
+	    "distinct blocks read and private pages", "lower",
+	    frames_used(p) / lower_bound(p));
+	add_counts(result, pl, arm, "adaptive_");
+	row(result, arm, "adaptive_copied", "share", "bytes read", "lower",
+	    pl->copied);
+}
+
 static void add_ksm(struct nm_result *result, struct play *pl, enum arm arm)
 {
 	const char *prefix = arm_names[arm];
@@ -369,6 +428,8 @@ static void add_rows(struct nm_result *result, struct play *pl)
 	unsigned int arm;
 
 	add_ours(result, pl);
+	add_adaptive(result, pl);
+	add_work(result, pl);
 	add_ksm(result, pl, ARM_KSM);
 	add_ksm(result, pl, ARM_KSM_TUNED);
 	/* no share that is always there: the measure says 0 here */
@@ -415,6 +476,7 @@ static const char *make_disk(struct play *pl)
 static void shorten(struct session *s)
 {
 	s->n = s->n / 8 + 1;
+	s->spent /= 8;
 }
 
 static int run(struct nm_result *r, bool quick)

@@ -34,8 +34,8 @@ struct stage {
  */
 const char *stage_open(struct stage *s, const char *disk);
 void stage_close(struct stage *s);
-/* Mount cowdedup over the images; NULL, or why that cannot be. */
-const char *stage_mount(struct stage *s);
+/* Mount cowdedup over the images, with @more options; NULL, or why not. */
+const char *stage_mount(struct stage *s, const char *more);
 void stage_unmount(struct stage *s);
 
 uint64_t stage_counter(const struct stage *s, const char *name);
