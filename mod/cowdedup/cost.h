@@ -74,7 +74,8 @@ struct cowd_costs {
  */
 static inline unsigned int cowd_cost_kind(u64 pages, bool used)
 {
-	unsigned int size = (pages >= 2) + (pages >= 8) + (pages >= COWD_COST_COPY);
+	unsigned int size = (pages >= 2) + (pages >= 8) +
+			    (pages >= COWD_COST_COPY);
 
 	return used ? COWD_COST_SIZES + size : size;
 }

@@ -4,9 +4,9 @@
  *
  * read(2) and its relatives, by whatever way they come: each piece of whole
  * pages that goes into a guest's memory is bound, or copied if that is cheaper
- * and adaptive=on, and all else is copied as by the file below.  A read is never
- * shorter than a copy would be: QEMU, for one, gives up preadv() for good when
- * it is.
+ * and adaptive=on, and all else is copied as by the file below.  A read is
+ * never shorter than a copy would be: QEMU, for one, gives up preadv() for good
+ * when it is.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>

@@ -74,7 +74,7 @@ static void count(struct pages *p, unsigned int state, size_t chunk, double *c)
 	uint64_t bound = stage_counter(p->stage, "pages_bound");
 	double before[COUNTS];
 	struct vcpu v;
-	size_t i;
+	size_t bytes = chunk * PAGE, i;
 
 	pages_renew(p, BIND, state != COLD);
 	if (vcpu_open(&v))
@@ -84,9 +84,8 @@ static void count(struct pages *p, unsigned int state, size_t chunk, double *c)
 		sweep(&v);
 	nm_write_file(EVENT, "1");
 	read_counts(before);
-	for (i = 0; i < N; i += chunk)
-		if (pread(p->image, p->mem + i * PAGE, chunk * PAGE, i * PAGE) !=
-		    (ssize_t)(chunk * PAGE))
+	for (i = 0; i < N * PAGE; i += bytes)
+		if (pread(p->image, p->mem + i, bytes, i) != (ssize_t)bytes)
 			stage_die("read");
 	read_counts(c);
 	if (stage_counter(p->stage, "pages_bound") - bound != N)
