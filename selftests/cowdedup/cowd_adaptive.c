@@ -281,7 +281,7 @@ static void *read_rounds(void *arg)
 	return NULL;
 }
 
-TEST_F(adaptive, everything_is_right)
+TEST_F_TIMEOUT(adaptive, everything_is_right, 120)
 {
 	struct reader r = { self, &self->g, 0, PAGES, 1, 1500, 0 };
 
@@ -296,7 +296,7 @@ TEST_F(adaptive, everything_is_right)
 }
 
 /* Four readers, of one guest and of another one, and one set of costs. */
-TEST_F(adaptive, readers)
+TEST_F_TIMEOUT(adaptive, readers, 120)
 {
 	struct guest other;
 	struct reader r[4];
@@ -306,7 +306,7 @@ TEST_F(adaptive, readers)
 	guest_open(&other, &self->p, "other", 2 * PAGES);
 	for (i = 0; i < 4; i++) {
 		r[i] = (struct reader){ self, i < 2 ? &self->g : &other,
-					i % 2 * PAGES, PAGES, i + 2, 500, 0 };
+					i % 2 * PAGES, PAGES, i + 2, 300, 0 };
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, read_rounds,
 					    &r[i]));
 	}
