@@ -39,8 +39,8 @@ $(O)/tests/fuzz-device: $(DEVICE_SRC) selftests/fuzz/device.h \
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 PURE_HDR := $(wildcard mod/numamig/*.h tools/include/*.h selftests/pure/*.h) \
-	mod/cowdedup/piece.h
-PURE_TESTS := ring hot policy operand piece
+	mod/cowdedup/piece.h mod/cowdedup/cost.h
+PURE_TESTS := ring hot policy operand piece cost
 FUZZ_TARGETS := hot operand policy processor ring
 FUZZ_SHARED := selftests/fuzz/instructions.c selftests/fuzz/tracee.c
 FUZZ_HDR := $(wildcard selftests/fuzz/*.h)

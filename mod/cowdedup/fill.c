@@ -152,6 +152,21 @@ static bool is_good(struct cowd_master *m, struct page *page)
 }
 
 /**
+ * cowd_masters_find - masters of some pages, as far as they are there
+ * @img: image, in use
+ * @first: its first page
+ * @n: pages, at most @b's room
+ * @b: where they go, each with a reference; of its trust group
+ *
+ * Return: how many there are, from the first one on.
+ */
+unsigned int cowd_masters_find(struct cowd_image *img, pgoff_t first,
+			       unsigned int n, struct cowd_batch *b)
+{
+	return find_run(img, cowd_key(b->group, first), b, 0, n);
+}
+
+/**
  * cowd_masters_get - masters of some pages, with content
  * @img: image, in use
  * @first: its first page
@@ -171,8 +186,9 @@ unsigned int cowd_masters_get(struct cowd_image *img, pgoff_t first,
 	unsigned int got, good, i;
 	bool bad = false;
 
-	good = find_run(img, cowd_key(b->group, first), b, 0, n);
-	if (good == n)
+	good = cowd_masters_find(img, first, n, b);
+	b->filled = good < n;
+	if (!b->filled)
 		return n;
 	got = collect(img, first, good, n, b, &bad);
 	for (; good < got; good++)

@@ -44,6 +44,8 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
+#include "cost.h"
+
 #define COWD_BATCH	256	/* pages bound together */
 #define COWD_FEW	4	/* for which nothing is allocated */
 #define COWD_ZEROS	16	/* zero pages of a ram file */
@@ -78,6 +80,7 @@ enum cowd_why {
 	COWD_GUARD,		/* bound and written to a moment ago */
 	COWD_MEMORY,		/* none for masters, or too many of them */
 	COWD_ERROR,		/* the image could not be read into masters */
+	COWD_ADAPTIVE,		/* copies have been cheaper */
 	COWD_WHYS
 };
 
@@ -116,6 +119,7 @@ struct cowd_percpu {
  * @strict: images that cannot be shared are not opened
  * @group_dir: each folder in ram/ is a trust group of its own
  * @shared: guests' memory is mapped shared
+ * @adaptive: reads are copied where that is cheaper
  */
 struct cowd_options {
 	char *images;
@@ -126,6 +130,7 @@ struct cowd_options {
 	bool strict;
 	bool group_dir;
 	bool shared;
+	bool adaptive;
 };
 
 struct fs_context;
@@ -161,6 +166,7 @@ int cowd_show_options(struct seq_file *seq, struct dentry *root);
  * @bound: pages of guests that are bound
  * @ram_files: files in ram/
  * @groups: folders that have been made in ram/ itself
+ * @costs: of binding and copying, see cost.h
  * @count: counters
  */
 struct cowd_mount {
@@ -180,6 +186,7 @@ struct cowd_mount {
 	atomic_long_t bound;
 	atomic_long_t ram_files;
 	atomic_long_t groups;
+	struct cowd_costs costs;
 	struct cowd_percpu __percpu *count;
 };
 
@@ -293,6 +300,8 @@ void cowd_master_remove(struct cowd_master *m, struct page *page);
 
 struct cowd_batch;
 
+unsigned int cowd_masters_find(struct cowd_image *img, pgoff_t first,
+			       unsigned int n, struct cowd_batch *b);
 unsigned int cowd_masters_get(struct cowd_image *img, pgoff_t first,
 			      unsigned int n, struct cowd_batch *b,
 			      enum cowd_why *why);
@@ -312,6 +321,7 @@ void cowd_master_retire(struct cowd_master *m, struct page *page);
  * struct cowd_batch - what a read works on
  * @room: how many pages at once
  * @group: trust group of the masters
+ * @filled: some of the masters were not there
  * @master: masters that the reader holds
  * @vec: their pages, until they have content
  * @page: then what the memory shows, while it is looked at
@@ -319,6 +329,7 @@ void cowd_master_retire(struct cowd_master *m, struct page *page);
 struct cowd_batch {
 	unsigned int room;
 	unsigned int group;
+	bool filled;
 	struct cowd_master **master;
 	union {
 		struct bio_vec *vec;
@@ -329,6 +340,27 @@ struct cowd_batch {
 ssize_t cowd_read_iter(struct kiocb *iocb, struct iov_iter *to);
 u64 cowd_read_bind(struct file *image, unsigned long addr, loff_t pos,
 		   u64 len);
+
+/* --- adaptive.c ---------------------------------------------------------- */
+
+/**
+ * struct cowd_stopwatch - how long a read takes that is bound or copied
+ * @cost: costs of reads like it
+ * @way: which way it goes
+ * @start: when it began
+ * @switches: how often the reader had not been running by then
+ */
+struct cowd_stopwatch {
+	struct cowd_cost *cost;
+	enum cowd_way way;
+	u64 start;
+	unsigned long switches;
+};
+
+enum cowd_way cowd_adaptive_begin(struct cowd_stopwatch *w,
+				  struct cowd_mount *mnt, unsigned long addr,
+				  unsigned int pages);
+void cowd_adaptive_end(const struct cowd_stopwatch *w, size_t bytes);
 
 /* --- ram.c --------------------------------------------------------------- */
 

@@ -3,9 +3,10 @@
  * read.c - a guest's disk is read
  *
  * read(2) and its relatives, by whatever way they come: each piece of whole
- * pages that goes into a guest's memory is bound, and all else is copied as by
- * the file below.  A read is never shorter than a copy would be: QEMU, for one,
- * gives up preadv() for good when it is.
+ * pages that goes into a guest's memory is bound, or copied if that is cheaper
+ * and adaptive=on, and all else is copied as by the file below.  A read is
+ * never shorter than a copy would be: QEMU, for one, gives up preadv() for good
+ * when it is.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -133,6 +134,57 @@ static size_t use_masters(struct cowd_read *r, unsigned long addr,
 	return done;
 }
 
+/* Copy @pages to memory; no masters are made for it. */
+static size_t copy_pages(struct cowd_read *r, unsigned int pages, size_t *len,
+			 enum cowd_why *why)
+{
+	unsigned int got, i;
+	ssize_t done;
+
+	*why = COWD_ADAPTIVE;
+	*len = (size_t)pages << PAGE_SHIFT;
+	got = cowd_masters_find(r->img, r->pos >> PAGE_SHIFT, pages, &r->batch);
+	/* An error is seen when it is copied again. */
+	done = got ? copy_masters(r, got, *why) : copy(r, *len, *why);
+	for (i = 0; i < got; i++)
+		cowd_master_put(r->batch.master[i]);
+	return max_t(ssize_t, done, 0);
+}
+
+static size_t bind_pages(struct cowd_read *r, unsigned long addr,
+			 unsigned int pages, size_t *len, enum cowd_why *why)
+{
+	unsigned int got;
+
+	got = cowd_masters_get(r->img, r->pos >> PAGE_SHIFT, pages, &r->batch,
+			       why);
+	if (got)
+		return use_masters(r, addr, got, len, why);
+	*len = (size_t)pages << PAGE_SHIFT;
+	return 0;
+}
+
+/* adaptive=on: the way that has been cheaper; what it takes is remembered. */
+static size_t get_pages(struct cowd_read *r, unsigned long addr,
+			unsigned int pages, size_t *len, enum cowd_why *why)
+{
+	struct cowd_stopwatch w;
+	size_t done;
+
+	if (cowd_adaptive_begin(&w, r->img->mount, addr, pages) ==
+	    COWD_WAY_COPY) {
+		pages = min_t(unsigned int, pages, COWD_COST_COPY);
+		done = copy_pages(r, pages, len, why);
+		cowd_adaptive_end(&w, done);
+		return done;
+	}
+	done = bind_pages(r, addr, pages, len, why);
+	/* To read the image is no part of it: a copy has to do that, too. */
+	if (!*why && !r->batch.filled)
+		cowd_adaptive_end(&w, done);
+	return done;
+}
+
 /*
  * Bind the whole pages at @addr, as many of @len bytes as there can be at once.
  * If nothing is done, @len says how much of it is to be copied for that.
@@ -141,7 +193,6 @@ static size_t bind_some(struct cowd_read *r, unsigned long addr, size_t *len,
 			enum cowd_why *why)
 {
 	unsigned long pages;
-	unsigned int got;
 
 	*why = READ_ONCE(r->img->why);
 	if (!*why)
@@ -152,12 +203,10 @@ static size_t bind_some(struct cowd_read *r, unsigned long addr, size_t *len,
 		     (unsigned long)COWD_BATCH);
 	make_batch(r, pages);
 	pages = min_t(unsigned long, pages, r->batch.room);
-	got = cowd_masters_get(r->img, r->pos >> PAGE_SHIFT, pages, &r->batch,
-			       why);
-	if (got)
-		return use_masters(r, addr, got, len, why);
-	*len = pages << PAGE_SHIFT;
-	return 0;
+	/* Who binds by COWDEDUP_BIND wants no copy. */
+	if (r->img->mount->options.adaptive && r->to)
+		return get_pages(r, addr, pages, len, why);
+	return bind_pages(r, addr, pages, len, why);
 }
 
 /* Bytes done, 0 at the end, or an error. */

@@ -179,6 +179,7 @@ COWD_COUNT(copied_pinned, COWD_PINNED);
 COWD_COUNT(copied_guard, COWD_GUARD);
 COWD_COUNT(copied_memory, COWD_MEMORY);
 COWD_COUNT(copied_error, COWD_ERROR);
+COWD_COUNT(copied_adaptive, COWD_ADAPTIVE);
 COWD_COUNT(pages_bound, COWD_C_PAGES_BOUND);
 COWD_COUNT(pages_unbound, COWD_C_PAGES_UNBOUND);
 COWD_COUNT(pages_broken, COWD_C_PAGES_BROKEN);
@@ -213,6 +214,7 @@ static struct attribute *mount_attrs[] = {
 	&counter_copied_guard.attr.attr,
 	&counter_copied_memory.attr.attr,
 	&counter_copied_error.attr.attr,
+	&counter_copied_adaptive.attr.attr,
 	&counter_pages_bound.attr.attr,
 	&counter_pages_unbound.attr.attr,
 	&counter_pages_broken.attr.attr,

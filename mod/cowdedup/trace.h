@@ -96,7 +96,8 @@ TRACE_EVENT(copy,
 				   { COWD_PINNED, "pinned" },
 				   { COWD_GUARD, "guard" },
 				   { COWD_MEMORY, "memory" },
-				   { COWD_ERROR, "error" }))
+				   { COWD_ERROR, "error" },
+				   { COWD_ADAPTIVE, "adaptive" }))
 );
 
 TRACE_EVENT(fill,

@@ -86,7 +86,7 @@ uint64_t counter(const struct place *p, const char *name)
 static const char *const copied[] = {
 	"unaligned", "elsewhere", "image", "stopped", "mappings", "vma",
 	"userfaultfd", "soft_dirty", "locked", "pinned", "guard", "memory",
-	"error",
+	"error", "adaptive",
 };
 
 bool place_adds_up(const struct place *p)

@@ -2,9 +2,9 @@
 #
 # The selftests of cowdedup.
 
-COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_life cowd_files \
-	cowd_memory cowd_kvm cowd_race cowd_device cowd_shared cowd_cgroup \
-	cowd_huge cowd_image_fs cowd_tenants cowd_offline)
+COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_adaptive cowd_life \
+	cowd_files cowd_memory cowd_kvm cowd_race cowd_device cowd_shared \
+	cowd_cgroup cowd_huge cowd_image_fs cowd_tenants cowd_offline)
 COWD_HELPERS := $(addprefix selftests/cowdedup/,cowd_test.c cowd_disk.c)
 
 $(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c $(COWD_HELPERS) \
@@ -40,6 +40,7 @@ $(O)/tests/cowd_guest: selftests/cowdedup/cowd_guest.c
 
 tests: $(O)/tests/guest_figures $(O)/tests/cowd_guest
 
-cowd-tests: $(O)/tests/guest_figures $(O)/tests/cowd_guest $(COWD_TESTS) $(O)/tests/pure-piece
+cowd-tests: $(O)/tests/guest_figures $(O)/tests/cowd_guest $(COWD_TESTS) \
+	$(O)/tests/pure-piece $(O)/tests/pure-cost
 
 .PHONY: cowd-tests

@@ -19,6 +19,7 @@
 
 #include "../../numashare/numashare.h"
 #include "pages.h"
+#include "unmaps.h"
 #include "vcpu.h"
 
 #define MAX_REPS	5
@@ -29,11 +30,11 @@
 #define GROSS_TEXT	"pread(2) of the file below, and touch"
 #define KERNEL_TEXT	"the kernel's copy of a private file page, net of the copy"
 
-static const size_t chunks[] = { 1, 8, 32, 256 }, vecs[] = { 32, 128 };
+static const size_t chunks[] = { 1, 8, 32, 64, 256 }, vecs[] = { 32, 128 };
 static const char *const way_names[WAYS] = { "bind", "mmap", "copy" };
 static const char *const state_names[] = { "cold", "populated" };
 
-enum { CHUNKS = 4, VECS = 2, STATES = 2 };
+enum { CHUNKS = 5, VECS = 2, STATES = 2 };
 
 static struct {
 	struct cost get[STATES][CHUNKS][WAYS][MAX_REPS];
@@ -94,7 +95,7 @@ static void measure_cow_shared(size_t n, unsigned int reps)
 
 	s.shared = true;
 	if (!why)
-		why = stage_mount(&s);
+		why = stage_mount(&s, ",mode=shared");
 	if (why)
 		stage_die(why);
 	pages_open(&p, &s, n);
@@ -320,7 +321,7 @@ static int measure(struct nm_result *result, bool quick, const char *suffix)
 
 	why = stage_open(&s, NULL);
 	if (!why)
-		why = stage_mount(&s);
+		why = stage_mount(&s, "");
 	if (why) {
 		complain("%s", why);
 		return FAILED;
@@ -340,6 +341,7 @@ static int measure(struct nm_result *result, bool quick, const char *suffix)
 	nm_result_placement(result, "one CPU, images on tmpfs");
 	add_all(&r, reps);
 	measure_guest(&r, &p, reps);
+	unmaps_rows(&r, &p);
 	pages_close(&p);
 	stage_unmount(&s);
 	stage_close(&s);

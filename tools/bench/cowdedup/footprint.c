@@ -21,95 +21,27 @@
 #include <unistd.h>
 
 #include "../../numashare/numashare.h"
-#include "frames.h"
-#include "ksm.h"
+#include "footprint.h"
 
-#define GUESTS		8u
-#define COUNTS		4u
 #define SECOND		1000000000ull
-#define KSM_TIMES	3u
 #define KSM_LIMIT	(600 * SECOND)
-
-static const unsigned int counts[COUNTS] = { 1, 2, 4, 8 };
-static const unsigned int ksm_seconds[KSM_TIMES] = { 1, 10, 60 };
-static const char *const arm_names[ARMS] = {
-	"plain", "ksm", "ksm_tuned", "pmem", "cowdedup",
-};
-
-/**
- * struct point - what there is with so many guests, in pages
- * @t: what the guests did
- * @f: what is seen of the host's memory
- * @unseen: masters that no guest has mapped
- */
-struct point {
-	struct truth t;
-	struct frames f;
-	size_t unseen;
-};
-
-/**
- * struct play - all that the arms share
- * @s: where
- * @session: what guests do
- * @work: folder of what they have for themselves
- * @image: its path, not in @s, so that reading it leaves nothing there
- * @point: results by arm and number of guests
- * @ksm: V / M after a time, and when it makes no more progress; when that was;
- *	what it had done when it began, then the difference
- * @ideal: distinct contents with 8 guests
- * @flushes: of remote TLBs for each page that was bound
- * @free: MiB that 8 guests took from the host's free memory
- */
-struct play {
-	struct stage s;
-	struct session session;
-	char work[96];
-	char image[4096];
-	struct guest guest[GUESTS];
-	struct guest_plan plan[GUESTS];
-	struct point point[ARMS][COUNTS];
-	struct {
-		double at[KSM_TIMES + 1];
-		double seconds;
-		struct ksm_work work;
-	} ksm[ARMS];
-	size_t ideal;
-	double flushes;
-	double free[ARMS];
-};
 
 static struct play play;
 
 /* --- counting --- */
-
-static double frames_used(const struct point *p)
-{
-	return p->f.distinct + p->f.cache + p->unseen;
-}
-
-static double v_over_m(const struct point *p)
-{
-	return p->t.seen / frames_used(p);
-}
-
-static double lower_bound(const struct point *p)
-{
-	return p->t.blocks + p->t.private_;
-}
 
 static void count(struct play *pl, enum arm arm, unsigned int at)
 {
 	struct point *p = &pl->point[arm][at];
 	size_t masters;
 
-	truth_count(&p->t, pl->guest, counts[at]);
-	frames_count(&p->f, pl->guest, counts[at], &pl->s);
+	truth_count(&p->t, pl->guest, footprint_counts[at]);
+	frames_count(&p->f, pl->guest, footprint_counts[at], &pl->s);
 	p->unseen = 0;
 	/* Of an image that is guest memory there is no log: as the others. */
 	if (arm == ARM_PMEM)
 		p->t = pl->point[ARM_PLAIN][at].t;
-	if (arm != ARM_COWDEDUP)
+	if (!arm_is_cowdedup(arm))
 		return;
 	masters = stage_counter(&pl->s, "masters");
 	if (masters > p->f.file)
@@ -176,7 +108,7 @@ static void watch_ksm(struct play *pl, enum arm arm)
 	while (now < KSM_LIMIT) {
 		usleep(100000);
 		now = nm_now() - start;
-		if (at < KSM_TIMES && now >= ksm_seconds[at] * SECOND)
+		if (at < KSM_TIMES && now >= footprint_ksm_seconds[at] * SECOND)
 			sample_ksm(pl, arm, at++);
 		ksm_read(&w);
 		if (w.sharing != sharing) {
@@ -201,7 +133,9 @@ static void begin_arm(struct play *pl, enum arm arm)
 	ksm_read(&pl->ksm[arm].work);
 	nm_write_file("/proc/sys/vm/drop_caches", "3");
 	pl->free[arm] = free_mib();
-	why = arm == ARM_COWDEDUP ? stage_mount(&pl->s) : NULL;
+	why = arm_is_cowdedup(arm) ?
+	      stage_mount(&pl->s, arm == ARM_ADAPTIVE ? ",adaptive=on" : "") :
+	      NULL;
 	if (why) {
 		complain("%s", why);
 		exit(FAILED);
@@ -218,7 +152,7 @@ static void end_arm(struct play *pl, enum arm arm)
 
 	for (i = 0; i < GUESTS; i++)
 		guest_quit(&pl->guest[i]);
-	if (arm == ARM_COWDEDUP)
+	if (arm_is_cowdedup(arm))
 		stage_unmount(&pl->s);
 	if (arm == ARM_KSM || arm == ARM_KSM_TUNED)
 		ksm_stop();
@@ -238,17 +172,24 @@ static double flushes_a_page(struct play *pl)
 static void run_arm(struct play *pl, enum arm arm)
 {
 	unsigned int at, from = 0;
+	struct work_side side;
 	const char *why;
 
 	begin_arm(pl, arm);
-	for (at = 0; at < COUNTS; from = counts[at++]) {
-		why = start_guests(pl, arm, from, counts[at]);
+	for (at = 0; at < COUNTS; from = footprint_counts[at++]) {
+		work_begin(&side, &pl->s, arm);
+		why = start_guests(pl, arm, from, footprint_counts[at]);
 		if (why) {
-			complain("%s: %s", arm_names[arm], why);
+			complain("%s: %s", footprint_arms[arm], why);
 			exit(FAILED);
 		}
+		work_end(&pl->spent[arm][at], &side, pl->guest + from,
+			 pl->plan + from, footprint_counts[at] - from);
 		count(pl, arm, at);
 	}
+	if (arm == ARM_ADAPTIVE)
+		pl->copied = (double)stage_counter(&pl->s, "copied_adaptive") /
+			     stage_counter(&pl->s, "bytes_read");
 	if (arm == ARM_KSM || arm == ARM_KSM_TUNED)
 		watch_ksm(pl, arm);
 	pl->free[arm] -= free_mib();
@@ -259,127 +200,8 @@ static void run_arm(struct play *pl, enum arm arm)
 	}
 	end_arm(pl, arm);
 	fprintf(stderr, "cowdedup: %s: 8 guests have %zu pages in %.0f\n",
-		arm_names[arm], pl->point[arm][COUNTS - 1].t.seen,
+		footprint_arms[arm], pl->point[arm][COUNTS - 1].t.seen,
 		frames_used(&pl->point[arm][COUNTS - 1]));
-}
-
-/* --- rows --- */
-
-#define SEEN_TEXT	"pages in use in guests / page frames of the host"
-
-static void row(struct nm_result *result, enum arm arm, const char *name,
-		const char *unit, const char *against, const char *better,
-		double v)
-{
-	struct stage_rows r = { result, "", arm_names[arm] };
-
-	stage_row(&r, name, unit, against, better, &v, 1);
-}
-
-static void add_counts(struct nm_result *result, struct play *pl, enum arm arm,
-		       const char *prefix)
-{
-	char name[64];
-	unsigned int at;
-
-	for (at = 0; at < COUNTS; at++) {
-		snprintf(name, sizeof(name), "%sv_over_m_%u", prefix,
-			 counts[at]);
-		row(result, arm, name, "ratio", SEEN_TEXT, "higher",
-		    v_over_m(&pl->point[arm][at]));
-	}
-}
-
-static double share_of_ideal(struct play *pl, enum arm arm)
-{
-	struct point *p = &pl->point[arm][COUNTS - 1];
-
-	return (p->t.seen - frames_used(p)) / (p->t.seen - pl->ideal);
-}
-
-static void add_shared(struct nm_result *result, struct play *pl,
-		       enum arm arm, const char *name)
-{
-	const struct truth *t = &pl->point[arm][COUNTS - 1].t;
-
-	row(result, arm, name, "share",
-	    "pages whose block was read before, by identity", "higher",
-	    (double)t->shared / t->shareable);
-}
-
-static void add_ours(struct nm_result *result, struct play *pl)
-{
-	struct point *p = &pl->point[ARM_COWDEDUP][COUNTS - 1];
-	const enum arm arm = ARM_COWDEDUP;
-
-	add_shared(result, pl, arm, "shared_at_first_read");
-	row(result, arm, "m_over_lower_bound_8", "ratio",
-	    "distinct blocks read and private pages", "lower",
-	    frames_used(p) / lower_bound(p));
-	row(result, arm, "share_of_ideal_8", "share",
-	    "what a scan of all contents could save", "higher",
-	    share_of_ideal(pl, arm));
-	add_counts(result, pl, arm, "");
-	row(result, arm, "guest_pages_8", "pages", NULL, "higher", p->t.seen);
-	row(result, arm, "frames_8", "pages", NULL, "lower", frames_used(p));
-	row(result, arm, "private_pages_8", "pages", NULL, "lower",
-	    p->t.private_);
-	row(result, arm, "blocks_8", "pages", NULL, "lower", p->t.blocks);
-	row(result, arm, "contents_8", "pages", NULL, "lower", pl->ideal);
-	row(result, arm, "image_cache_8", "pages", NULL, "lower", p->f.cache);
-	row(result, arm, "masters_unseen_8", "pages", NULL, "lower",
-	    p->unseen);
-	if (pl->flushes >= 0)
-		row(result, arm, "kvm_tlb_flushes", "flushes/bound page", NULL,
-		    "lower", pl->flushes);
-}
-
-static void add_ksm(struct nm_result *result, struct play *pl, enum arm arm)
-{
-	const char *prefix = arm_names[arm];
-	char name[64];
-	unsigned int at;
-
-	for (at = 0; at < KSM_TIMES; at++) {
-		snprintf(name, sizeof(name), "%s_v_over_m_8_%us", prefix,
-			 ksm_seconds[at]);
-		row(result, arm, name, "ratio", SEEN_TEXT, "higher",
-		    pl->ksm[arm].at[at]);
-	}
-	snprintf(name, sizeof(name), "%s_v_over_m_8_converged", prefix);
-	row(result, arm, name, "ratio", SEEN_TEXT, "higher",
-	    pl->ksm[arm].at[KSM_TIMES]);
-	snprintf(name, sizeof(name), "%s_share_of_ideal_8_converged", prefix);
-	row(result, arm, name, "share",
-	    "what a scan of all contents could save", "higher",
-	    share_of_ideal(pl, arm));
-	snprintf(name, sizeof(name), "%s_converged_after", prefix);
-	row(result, arm, name, "virtual s", NULL, "lower",
-	    pl->ksm[arm].seconds);
-	snprintf(name, sizeof(name), "%s_full_scans", prefix);
-	row(result, arm, name, "passes", NULL, "lower",
-	    pl->ksm[arm].work.scans);
-	snprintf(name, sizeof(name), "%s_instructions", prefix);
-	row(result, arm, name, "instr", NULL, "lower", pl->ksm[arm].work.ns);
-}
-
-static void add_rows(struct nm_result *result, struct play *pl)
-{
-	char name[64];
-	unsigned int arm;
-
-	add_ours(result, pl);
-	add_ksm(result, pl, ARM_KSM);
-	add_ksm(result, pl, ARM_KSM_TUNED);
-	/* no share that is always there: the measure says 0 here */
-	add_shared(result, pl, ARM_PLAIN, "plain_shared_at_first_read");
-	add_counts(result, pl, ARM_PLAIN, "plain_");
-	add_counts(result, pl, ARM_PMEM, "pmem_");
-	for (arm = 0; arm < ARMS; arm++) {
-		snprintf(name, sizeof(name), "free_memory_taken_8_%s",
-			 arm_names[arm]);
-		row(result, arm, name, "MiB", NULL, "lower", pl->free[arm]);
-	}
 }
 
 /* --- all of it --- */
@@ -415,6 +237,7 @@ static const char *make_disk(struct play *pl)
 static void shorten(struct session *s)
 {
 	s->n = s->n / 8 + 1;
+	s->spent /= 8;
 }
 
 static int run(struct nm_result *r, bool quick)
@@ -442,7 +265,7 @@ static int run(struct nm_result *r, bool quick)
 	for (arm = 0; arm < ARMS; arm++)
 		run_arm(&play, arm);
 	nm_result_placement(r, "one CPU; image on ext4 on a loop device");
-	add_rows(r, &play);
+	footprint_rows(r, &play);
 	stage_close(&play.s);
 	umount2(play.work, MNT_DETACH);
 	rmdir(play.work);

@@ -21,8 +21,14 @@ enum arm {
 	ARM_KSM_TUNED,
 	ARM_PMEM,		/* the image's page cache is guest memory */
 	ARM_COWDEDUP,		/* ram/ and images/ */
+	ARM_ADAPTIVE,		/* the same, of a mount with adaptive=on */
 	ARMS
 };
+
+static inline bool arm_is_cowdedup(enum arm arm)
+{
+	return arm == ARM_COWDEDUP || arm == ARM_ADAPTIVE;
+}
 
 /* What a guest has in a page of its memory. */
 enum { STATE_NONE, STATE_PRIVATE, STATE_READ };
@@ -43,12 +49,14 @@ struct guest_page {
  * struct guest_log - what guest and conductor share
  * @ram: address of the memory in the guest's process
  * @steps: how many it has done
+ * @spent: CPU time of guest, monitor, and kernel on their behalf, in ns
  * @ended: it has done all of them
  * @page: the log; of an image that is guest memory there is none
  */
 struct guest_log {
 	uint64_t ram;
 	volatile uint32_t steps;
+	uint64_t spent;
 	volatile bool ended;
 	struct guest_page page[GUEST_PAGES];
 };

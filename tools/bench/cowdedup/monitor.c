@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../numashare/numashare.h"
@@ -50,7 +51,7 @@ static void make_memory(struct monitor *m)
 	int fd = -1;
 
 	snprintf(name, sizeof(name), "vm%u", m->p->id);
-	if (m->p->arm == ARM_COWDEDUP)
+	if (arm_is_cowdedup(m->p->arm))
 		fd = stage_ram(m->p->stage, name, bytes);
 	m->ram = stage_reserve(bytes, PAGE);
 	stage_map(m->ram, fd, bytes, false);
@@ -82,7 +83,7 @@ static void open_image(struct monitor *m)
 	if (work < 0)
 		stage_die(m->p->work);
 	map_file(m, 2, MONITOR_WORK, work);
-	if (m->p->arm == ARM_COWDEDUP) {
+	if (arm_is_cowdedup(m->p->arm)) {
 		m->image = stage_image(m->p->stage, IMAGE_NAME);
 		return;
 	}
@@ -94,14 +95,35 @@ static void open_image(struct monitor *m)
 
 /* --- steps --- */
 
+/* Of this process, wherever it runs: here, in the kernel or in the guest. */
+static uint64_t cpu_time(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t))
+		stage_die("CLOCK_PROCESS_CPUTIME_ID");
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static int go(struct monitor *m, uint32_t *value)
+{
+	uint64_t t = cpu_time();
+	int port = vcpu_go(&m->v, value);
+
+	m->log->spent += cpu_time() - t;
+	return port;
+}
+
 static void do_read(struct monitor *m, const struct vcpu_step *s)
 {
+	uint64_t t = cpu_time();
 	ssize_t got;
 
 	if (m->p->arm == ARM_PMEM)
 		return;
 	got = pread(m->image, m->ram + s->at, s->bytes,
 		    (off_t)s->arg * SECTOR);
+	m->log->spent += cpu_time() - t;
 	if (got == (ssize_t)s->bytes)
 		return;
 	if (got >= 0)
@@ -180,7 +202,7 @@ void monitor_run(const struct guest_plan *p, struct guest_log *log)
 	open_image(&m);
 	memcpy(m.v.code + VCPU_STEPS_AT, p->step, p->n * sizeof(*p->step));
 	vcpu_begin(&m.v, vcpu_steps, VCPU_CODE + VCPU_STEPS_AT, 0);
-	while ((port = vcpu_go(&m.v, &value)) != 0) {
+	while ((port = go(&m, &value)) != 0) {
 		if (port == VCPU_PORT_READ)
 			do_read(&m, &p->step[log->steps]);
 		else

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -207,6 +208,15 @@ static size_t run_compile(const char *root, const char *path)
 
 /* --- the session --- */
 
+static uint64_t children_time(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_CHILDREN, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000ull +
+	       (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000ull;
+}
+
 static const char *run_traced(struct session *s, const char *root,
 			      const char *device)
 {
@@ -215,7 +225,9 @@ static const char *run_traced(struct session *s, const char *root,
 	trace_begin(device);
 	if (run("mount '%s' '%s'", device, root))
 		return "the image cannot be mounted";
+	s->spent = children_time();
 	status = run("chroot '%s' /bin/sh /session", root);
+	s->spent = children_time() - s->spent;
 	if (run("umount '%s'", root))
 		return "the image cannot be unmounted";
 	nm_write_file(EVENT "enable", "0");

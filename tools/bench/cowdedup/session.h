@@ -24,10 +24,12 @@ struct session_io {
  * struct session - the requests, in order
  * @io: each
  * @n: how many
+ * @spent: CPU time of the programs, in ns
  */
 struct session {
 	struct session_io io[SESSION_IOS];
 	size_t n;
+	uint64_t spent;
 };
 
 /* Make the image if it is not there; NULL, or why it is not. */

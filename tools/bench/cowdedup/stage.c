@@ -54,13 +54,12 @@ const char *stage_open(struct stage *s, const char *disk)
 	return mount_images(s, disk) ? NULL : "the images cannot be mounted";
 }
 
-const char *stage_mount(struct stage *s)
+const char *stage_mount(struct stage *s, const char *more)
 {
 	char options[128];
 	struct stat st;
 
-	snprintf(options, sizeof(options), "images=%s%s", s->images,
-		 s->shared ? ",mode=shared" : "");
+	snprintf(options, sizeof(options), "images=%s%s", s->images, more);
 	if (mount("none", s->mnt, "cowdedup", 0, options))
 		return "cowdedup cannot be mounted";
 	if (stat(s->mnt, &st))

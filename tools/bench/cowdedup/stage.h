@@ -20,7 +20,7 @@
  * @images: the folder of images in it
  * @mnt: the mount of cowdedup over it
  * @sysfs: the folder of that mount, with a slash
- * @shared: it is to be in shared mode; set before stage_mount()
+ * @shared: it is in shared mode
  */
 struct stage {
 	char dir[64];
@@ -36,8 +36,8 @@ struct stage {
  */
 const char *stage_open(struct stage *s, const char *disk);
 void stage_close(struct stage *s);
-/* Mount cowdedup over the images; NULL, or why that cannot be. */
-const char *stage_mount(struct stage *s);
+/* Mount cowdedup over the images, with @more options; NULL, or why not. */
+const char *stage_mount(struct stage *s, const char *more);
 void stage_unmount(struct stage *s);
 
 uint64_t stage_counter(const struct stage *s, const char *name);
