@@ -3,7 +3,7 @@
 # The selftests of cowdedup.
 
 COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_life cowd_files \
-	cowd_memory cowd_kvm cowd_race cowd_device)
+	cowd_memory cowd_content cowd_kvm cowd_race cowd_device)
 
 $(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c \
 		selftests/cowdedup/cowd_test.c selftests/cowdedup/cowd_test.h \

@@ -67,7 +67,8 @@ static long call_mount(void *ctx)
 	char options[128];
 
 	(void)ctx;
-	snprintf(options, sizeof(options), "images=%s", x.p.images);
+	snprintf(options, sizeof(options), "images=%s,content=on",
+		 x.p.images);
 	return result(mount("none", x.again, "cowdedup", 0, options));
 }
 
@@ -298,7 +299,7 @@ int main(void)
 	if (!fault_setup())
 		return 1;
 	x.fd = -1;
-	place_open(&x.p);
+	place_open_with(&x.p, "tmpfs", "images", "mode=755", ",content=on");
 	image_create(&x.p, "base", SEED, PAGES * PAGE);
 	image_create(&x.p, "other", SEED, PAGES * PAGE);
 	snprintf(x.again, sizeof(x.again), "%s/again", x.p.dir);
