@@ -209,6 +209,20 @@ static void mapped_and_forgotten(void *ctx)
 	must(!write_text("/proc/sys/vm/drop_caches", "2"), "drop_caches");
 }
 
+/* Another image has the same pages. */
+static void mapped_and_held_by_another(void *ctx)
+{
+	mapped(ctx);
+	must(pread(x.image, x.map, PAGES * PAGE, 0) == PAGES * PAGE, "pread");
+	must(call_open_image(ctx) >= 0, "other");
+}
+
+static long call_read_other(void *ctx)
+{
+	(void)ctx;
+	return result(pread(x.fd, x.map, PAGES * PAGE, 0));
+}
+
 /* Faults are in what populates: its errors do not kill. */
 static long call_touch(void *ctx)
 {
@@ -280,6 +294,8 @@ static const struct fail_nth_call calls[] = {
 	{ "read", mapped, call_read, settle_read },
 	{ "read without masters", mapped_and_forgotten, call_read,
 	  settle_read },
+	{ "read what another image holds", mapped_and_held_by_another,
+	  call_read_other, settle_read },
 	{ "read over what is bound", mapped_and_bound, call_read,
 	  settle_read },
 	{ "read faults", mapped_and_read, call_touch, settle_touched },
@@ -293,7 +309,7 @@ static const struct fail_nth_call calls[] = {
 int main(void)
 {
 	unsigned int i;
-	bool closed;
+	bool closed, merged;
 
 	printf("TAP version 13\n1..%zu\n", COUNT(calls) + 1);
 	if (!fault_setup())
@@ -314,8 +330,9 @@ int main(void)
 	close(x.g.fd);
 	close(x.image);
 	rmdir(x.again);
+	merged = counter(&x.p, "masters_merged") >= PAGES;
 	closed = place_close(&x.p);
-	printf("%sok %zu nothing is left\n", closed ? "" : "not ",
-	       COUNT(calls) + 1);
-	return fail_nth_bad() > 0 || !closed;
+	printf("%sok %zu nothing is left, and equal pages were held once\n",
+	       closed && merged ? "" : "not ", COUNT(calls) + 1);
+	return fail_nth_bad() > 0 || !closed || !merged;
 }
