@@ -779,6 +779,7 @@ static pid_t start(const struct place *p, unsigned int i, struct gate *g,
 {
 	bool clean[BLOCKS] = {};
 	struct guest guest;
+	unsigned int at;
 	char name[16];
 	time_t end;
 	pid_t pid = fork();
@@ -798,6 +799,9 @@ static pid_t start(const struct place *p, unsigned int i, struct gate *g,
 			_exit(1);
 	gate_pass(g->to_parent);
 	gate_wait(g->to_child);
+	for (at = 0; at < BLOCKS; at++)
+		if (clean[at] && !part_is_right(&guest, i, at, 1))
+			_exit(1);
 	_exit(0);
 }
 
@@ -856,11 +860,14 @@ TEST_F(content, readers_while_memory_is_short)
 		must(!write_text("/proc/sys/vm/drop_caches", "2"), "squeeze");
 		usleep(20000);
 	}
-	for (i = 0; i < GUESTS; i++) {
+	for (i = 0; i < GUESTS; i++)
 		gate_wait(g[i].to_parent);
+	/* what they have bound is gone, too, and they look once more */
+	squeeze(&self->p, "masters", 0);
+	for (i = 0; i < GUESTS; i++)
 		gate_pass(g[i].to_child);
+	for (i = 0; i < GUESTS; i++)
 		EXPECT_EQ(0, child_status(pid[i]));
-	}
 	printf("# %lu made, %lu merged, %lu reclaimed, %lu faults again\n",
 	       counter(&self->p, "masters_made"),
 	       counter(&self->p, "masters_merged"),
