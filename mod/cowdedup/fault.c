@@ -175,8 +175,8 @@ struct page *cowd_look_up(struct cowd_ram *ram, pgoff_t pgoff,
  * Is it still so?  The lock of the page is held: a bind that comes now waits
  * for it, so that the page is mapped when the bind unmaps.
  *
- * Pages are compared, for @page cannot become another master's as long as it is
- * held.  A master could be gone, and another one be where it was.
+ * Pages are compared, for as long as @page is held only a master whose content
+ * it has can show it.  A master could be gone, and another one be where it was.
  */
 static bool is_current(struct cowd_ram *ram, pgoff_t pgoff,
 		       const struct page *page, bool bound)

@@ -141,12 +141,15 @@ static unsigned int collect(struct cowd_image *img, pgoff_t first,
 	return i;
 }
 
-/* It has the content of the image, and no broken memory under it. */
+/*
+ * It has the content of the image, or the page that is shown instead has it,
+ * and no broken memory under it.
+ */
 static bool is_good(struct cowd_master *m, struct page *page)
 {
 	folio_wait_locked(page_folio(page));
 	if (!PageHWPoison(page))
-		return PageUptodate(page);
+		return PageUptodate(page) || cowd_content_given_back(page);
 	cowd_master_retire(m, page);
 	return false;
 }

@@ -18,6 +18,8 @@
  *			holds its lock
  *  cowd_mount.lock	the lists of images and of guests' memory of a mount
  *  shared_lock		the list of guests' memory in shared mode, of all mounts
+ *  xa_lock		of an image's masters: which there are
+ *  cowd_content.lock	which masters show which page, with content=on
  *
  * The shrinker takes cowd_mount.lock by trylock; see reclaim.c.
  *
@@ -57,6 +59,7 @@
 /* Larger than any guest; what such a file takes at once is 300 MiB. */
 #define COWD_MAX_BYTES	BIT_ULL(43)
 
+struct cowd_content;
 struct cowd_image;
 struct cowd_leaf;
 struct cowdedup_unshare;
@@ -99,6 +102,9 @@ enum cowd_counter {
 	COWD_C_MASTERS_FREED,
 	COWD_C_MASTERS_RECLAIMED,	/* of these, when memory was short */
 	COWD_C_MASTERS_RETIRED,		/* and for broken memory */
+	COWD_C_MASTERS_MERGED,		/* an equal page was there */
+	COWD_C_BYTES_HASHED,		/* to look for one */
+	COWD_C_HASH_COLLISIONS,		/* and the pages were not equal */
 	COWD_C_RAM_AGED,		/* a guest was unmapped */
 	COWD_COUNTERS
 };
@@ -120,6 +126,7 @@ struct cowd_percpu {
  * @group_dir: each folder in ram/ is a trust group of its own
  * @shared: guests' memory is mapped shared
  * @adaptive: reads are copied where that is cheaper
+ * @content: equal pages of images are held once
  */
 struct cowd_options {
 	char *images;
@@ -131,6 +138,7 @@ struct cowd_options {
 	bool group_dir;
 	bool shared;
 	bool adaptive;
+	bool content;
 };
 
 struct fs_context;
@@ -161,8 +169,10 @@ int cowd_show_options(struct seq_file *seq, struct dentry *root);
  * @list: struct cowd_image.link
  * @rams: struct cowd_ram.link, the one that was unmapped last at the end
  * @aged: when that was
- * @masters: how many have a page
- * @max_masters: how many there may be, 0 for no limit (READ_ONCE)
+ * @content: the index of their pages by content, or NULL
+ * @masters: pages of masters
+ * @alike: masters that show one of these beside another
+ * @max_masters: how many pages there may be, 0 for no limit (READ_ONCE)
  * @bound: pages of guests that are bound
  * @ram_files: files in ram/
  * @groups: folders that have been made in ram/ itself
@@ -181,7 +191,9 @@ struct cowd_mount {
 	struct list_head list;
 	struct list_head rams;
 	unsigned long aged;
+	struct cowd_content *content;
 	atomic_long_t masters;
+	atomic_long_t alike;
 	unsigned long max_masters;
 	atomic_long_t bound;
 	atomic_long_t ram_files;
@@ -261,17 +273,21 @@ extern const struct dentry_operations cowd_dentry_ops;
 /**
  * struct cowd_master - the one copy of a page of an image
  * @ref: the image's index, each binding, and whoever looks at it
+ * @group: its trust group
  * @image: of which
  * @index: page of the image
  * @page: ours, or NULL; see cowd_master_page().  It is not written any more
- *	once it is up to date.
+ *	once it is up to date.  With content=on others may show it, too.
+ * @same: with content=on, in the list of those; see content.c
  * @rcu: for those who find it in the index while it goes
  */
 struct cowd_master {
 	refcount_t ref;
+	unsigned int group;
 	struct cowd_image *image;
 	pgoff_t index;
 	struct page *page;
+	struct hlist_node same;
 	struct rcu_head rcu;
 };
 
@@ -289,12 +305,21 @@ static inline unsigned long cowd_key(unsigned int group, pgoff_t index)
 struct cowd_master *cowd_master_get(struct cowd_image *img, unsigned int group,
 				    pgoff_t index);
 void cowd_master_put(struct cowd_master *m);
-void cowd_master_free(struct cowd_master *m);
+bool cowd_master_free(struct cowd_master *m);
 void cowd_masters_drop(struct cowd_image *img);
 struct page *cowd_master_page(const struct cowd_master *m);
 struct page *cowd_master_begin(struct cowd_master *m, bool must, bool *mine);
 void cowd_master_end(struct cowd_master *m, struct page *page, bool good);
-void cowd_master_remove(struct cowd_master *m, struct page *page);
+bool cowd_master_clear(struct cowd_master *m, struct page *page, bool idle);
+
+/* --- content.c ----------------------------------------------------------- */
+
+struct cowd_content *cowd_content_new(void);
+void cowd_content_free(struct cowd_content *c);
+bool cowd_content_merge(struct cowd_master *m, struct page *page);
+bool cowd_content_given_back(const struct page *page);
+bool cowd_content_leave(struct cowd_master *m, struct page *page, bool *last);
+bool cowd_content_clear(struct cowd_master *m, struct page *page, bool idle);
 
 /* --- fill.c -------------------------------------------------------------- */
 

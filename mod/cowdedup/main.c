@@ -11,13 +11,14 @@
  * from an image into such memory, as it does for the guest's disk, whole pages
  * are not copied: the guest's page becomes the one copy of that page of the
  * image, which all guests of the mount have, until it writes to it.  It is
- * Disco's copy-on-write disk for unmodified guests and monitors: no scan, no
- * comparison of contents; what is shared is named by image and block.
+ * Disco's copy-on-write disk for unmodified guests and monitors: no scan; what
+ * is shared is named by image and block, and with content=on, by content, too.
  *
  * - super.c, options.c: mounting; images.c: images/.
  * - ram.c, table.c: ram/, and what is bound there.
  * - image.c, master.c: an image in use and the copies of its pages; fill.c,
- *   reclaim.c: how these get their content and give their memory back.
+ *   reclaim.c: how these get their content and give their memory back;
+ *   content.c: equal ones are held once.
  * - read.c, piece.h: a read, cut into what is bound and what is copied.
  * - bind.c, fault.c: how memory becomes the image's, and how it is mapped.
  * - dev.c: /dev/cowdedup; unshare.c: taking sharing back.
@@ -31,8 +32,8 @@
  * - A read binds for its own process only, in the only mapping of that memory.
  *   In all other cases it copies, and the reason is counted.
  * - bytes_read is pages_bound times the size of a page plus all that is copied;
- *   pages_sharing is pages_bound less pages_unbound; masters is masters_made
- *   less masters_freed.
+ *   pages_sharing is pages_bound less pages_unbound; masters, which counts
+ *   pages, is masters_made less masters_freed.
  * - Everything lives by open files and mappings, and those keep the mount and
  *   the module: unmounting and rmmod are refused while there are any.
  */

@@ -7,7 +7,8 @@
  * would change under them, and may be part of a large folio that the kernel
  * maps as a whole.
  *
- * It is found by its number in the image.  Its page comes and goes: whoever
+ * It is found by its number in the image; with content=on, those of equal
+ * content show one page (content.c).  Its page comes and goes: whoever
  * needs it and finds none puts one there, locked and without content, and reads
  * it (fill.c), while others wait for the lock; reclaim.c takes it away.  It is
  * paid for by the memory cgroup of whoever mounted, and when that one has no
@@ -38,7 +39,8 @@ static struct cowd_master *master_find(struct cowd_image *img,
 }
 
 /* With a reference for the index and one for the caller. */
-static struct cowd_master *master_new(struct cowd_image *img, pgoff_t index)
+static struct cowd_master *master_new(struct cowd_image *img,
+				      unsigned int group, pgoff_t index)
 {
 	struct cowd_master *m;
 
@@ -46,6 +48,7 @@ static struct cowd_master *master_new(struct cowd_image *img, pgoff_t index)
 	if (!m)
 		return NULL;
 	refcount_set(&m->ref, 2);
+	m->group = group;
 	m->image = img;
 	m->index = index;
 	return m;
@@ -53,11 +56,12 @@ static struct cowd_master *master_new(struct cowd_image *img, pgoff_t index)
 
 /* Make a master, or find the one that somebody else has made meanwhile. */
 static struct cowd_master *master_add(struct cowd_image *img,
-				      unsigned long key, pgoff_t index)
+				      unsigned int group, pgoff_t index)
 {
+	unsigned long key = cowd_key(group, index);
 	struct cowd_master *m = NULL, *new, *old;
 
-	new = master_new(img, index);
+	new = master_new(img, group, index);
 	if (!new)
 		return NULL;
 	do {
@@ -85,27 +89,59 @@ static struct cowd_master *master_add(struct cowd_image *img,
 struct cowd_master *cowd_master_get(struct cowd_image *img, unsigned int group,
 				    pgoff_t index)
 {
-	unsigned long key = cowd_key(group, index);
-	struct cowd_master *m = master_find(img, key);
+	struct cowd_master *m = master_find(img, cowd_key(group, index));
 	struct mem_cgroup *old;
 
 	if (m)
 		return m;
 	old = set_active_memcg(img->mount->memcg);
-	m = master_add(img, key, index);
+	m = master_add(img, group, index);
 	/* as page_new() */
 	if (!m && cowd_reclaim(img->mount, 512, NUMA_NO_NODE, false))
-		m = master_add(img, key, index);
+		m = master_add(img, group, index);
 	set_active_memcg(old);
 	return m;
 }
 
-/* The page may still be in use by those who hold it themselves. */
-void cowd_master_free(struct cowd_master *m)
+static void page_gone(struct cowd_mount *mnt)
 {
-	if (m->page)
-		cowd_master_remove(m, m->page);
+	atomic_long_dec(&mnt->masters);
+	cowd_count(mnt, COWD_C_MASTERS_FREED);
+}
+
+/*
+ * One that nobody else can look at, or whose page was not read, has none any
+ * more.  Is the page gone?
+ */
+static bool master_leave(struct cowd_master *m, struct page *page)
+{
+	struct cowd_mount *mnt = m->image->mount;
+	bool last = true;
+
+	if (mnt->content) {
+		if (!cowd_content_leave(m, page, &last))
+			return false;
+	} else {
+		WRITE_ONCE(m->page, NULL);
+	}
+	if (last)
+		page_gone(mnt);
+	put_page(page);
+	return last;
+}
+
+/*
+ * The page may still be in use by those who hold it themselves, or by other
+ * masters.  Is it gone?
+ */
+bool cowd_master_free(struct cowd_master *m)
+{
+	/* pairs with master_let_go() */
+	struct page *page = smp_load_acquire(&m->page);
+	bool gone = page && master_leave(m, page);
+
 	kfree_rcu(m, rcu);
+	return gone;
 }
 
 /**
@@ -248,32 +284,58 @@ struct page *cowd_master_begin(struct cowd_master *m, bool must, bool *mine)
  * @page: its page; the caller still has a reference
  * @good: it has the content of the image; else the master has no page again,
  *	and who waits for it finds it not up to date
+ *
+ * With content=on the master may show another, equal page then.
  */
 void cowd_master_end(struct cowd_master *m, struct page *page, bool good)
 {
-	if (good)
+	struct cowd_mount *mnt = m->image->mount;
+
+	if (!good) {
+		master_leave(m, page);
+	} else if (mnt->content && cowd_content_merge(m, page)) {
+		page_gone(mnt);
+		cowd_count(mnt, COWD_C_MASTERS_MERGED);
+	} else {
 		SetPageUptodate(page);
-	else
-		cowd_master_remove(m, page);
+	}
 	unlock_page(page);
 }
 
+static bool clear_one(struct cowd_master *m, struct page *page, bool idle)
+{
+	if (idle && !page_ref_freeze(page, 2))
+		return false;
+	/* The caller holds it, so it cannot be another's. */
+	if (cmpxchg(&m->page, page, NULL) != page) {
+		if (idle)
+			page_ref_unfreeze(page, 2);
+		return false;
+	}
+	if (idle)
+		page_ref_unfreeze(page, 1);
+	else
+		put_page(page);
+	return true;
+}
+
 /**
- * cowd_master_remove - a master has no page any more
- * @m: master
- * @page: what it has; frozen, or held by the caller, or nobody has @m
+ * cowd_master_clear - a page is no master's any more
+ * @m: master that cannot go meanwhile
+ * @page: what it has, or had; the caller has a reference
+ * @idle: only if nobody else has one; or else the caller has its lock
  *
- * Who comes too late changes nothing.
+ * While it is frozen nobody gets it, and when that ends nobody finds it.
+ *
+ * Return: is it so?  Who comes too late changes nothing.
  */
-void cowd_master_remove(struct cowd_master *m, struct page *page)
+bool cowd_master_clear(struct cowd_master *m, struct page *page, bool idle)
 {
 	struct cowd_mount *mnt = m->image->mount;
 
-	if (cmpxchg(&m->page, page, NULL) != page)
-		return;
-	atomic_long_dec(&mnt->masters);
-	cowd_count(mnt, COWD_C_MASTERS_FREED);
-	if (!page_ref_count(page))
-		page_ref_unfreeze(page, 1);
-	put_page(page);
+	if (mnt->content ? !cowd_content_clear(m, page, idle) :
+			   !clear_one(m, page, idle))
+		return false;
+	page_gone(mnt);
+	return true;
 }

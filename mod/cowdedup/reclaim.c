@@ -21,21 +21,21 @@
 
 /*
  * Take a master that only the index has, or else the page of one that nobody
- * but the master has: no page table, nobody who is about to map it, nobody who
- * fills it.  Under the lock of the index it is alive if it is there, and as
- * long as its page is frozen nobody gets that.  Is a page freed?
+ * but masters have: no page table, nobody who is about to map it, nobody who
+ * fills it.  Under the lock of the index the master is alive if it is there.
+ * Is a page freed?
  */
 static bool take(struct cowd_image *img, unsigned long index,
 		 struct cowd_master *m, int nid, bool bound,
 		 unsigned long *left)
 {
 	bool taken = false, gone = false;
-	struct page *page;
+	struct page *page = NULL;
 
 	xa_lock(&img->masters);
 	if (xa_load(&img->masters, index) != m)
 		goto out;
-	page = READ_ONCE(m->page);
+	page = cowd_master_page(m);
 	if (page)
 		--*left;
 	if (page && nid != NUMA_NO_NODE && page_to_nid(page) != nid)
@@ -43,15 +43,15 @@ static bool take(struct cowd_image *img, unsigned long index,
 	if (refcount_dec_if_one(&m->ref)) {
 		__xa_erase(&img->masters, index);
 		gone = true;
-		taken = page;
-	} else if (bound && page && page_ref_freeze(page, 1)) {
-		cowd_master_remove(m, page);
-		taken = true;
+	} else if (bound && page) {
+		taken = cowd_master_clear(m, page, true);
 	}
 out:
 	xa_unlock(&img->masters);
 	if (gone)
-		cowd_master_free(m);
+		taken = cowd_master_free(m);
+	if (page)
+		put_page(page);
 	return taken;
 }
 
@@ -188,17 +188,20 @@ unsigned long cowd_reclaim(struct cowd_mount *mnt, unsigned long nr, int nid,
  * @memcg: for whom, or NULL
  *
  * Those that a guest uses are counted, too: one cannot tell, and the answer is
- * a hint.
+ * a hint.  So are those that show one page: each has to be looked at.
  */
 unsigned long cowd_reclaim_count(struct cowd_mount *mnt,
 				 struct mem_cgroup *memcg)
 {
+	long masters;
+
 	/* A cgroup that is no root wants its own memory back. */
 	if (memcg && parent_mem_cgroup(memcg) && memcg != mnt->memcg)
 		return 0;
+	masters = atomic_long_read(&mnt->masters) +
+		  atomic_long_read(&mnt->alike);
 	/* asked for each node */
-	return DIV_ROUND_UP(atomic_long_read(&mnt->masters),
-			    num_online_nodes());
+	return DIV_ROUND_UP(masters, num_online_nodes());
 }
 
 /* --- when memory is broken ----------------------------------------------- */
@@ -210,6 +213,7 @@ unsigned long cowd_reclaim_count(struct cowd_mount *mnt,
  *
  * It is unmapped from all guests and never used again, nor by the kernel: the
  * page allocator keeps such pages out.  The next who needs it reads the image.
+ * That goes for all masters that show it.
  */
 void cowd_master_retire(struct cowd_master *m, struct page *page)
 {
@@ -219,7 +223,7 @@ void cowd_master_retire(struct cowd_master *m, struct page *page)
 	cowd_count(mnt, COWD_C_MASTERS_RETIRED);
 	/* A fault that returns it has its lock; it is unmapped then. */
 	lock_page(page);
-	cowd_master_remove(m, page);
+	cowd_master_clear(m, page, false);
 	unlock_page(page);
 	mutex_lock(&mnt->lock);
 	list_for_each_entry(ram, &mnt->rams, link)

@@ -27,6 +27,7 @@ static void mount_free(struct cowd_mount *mnt)
 	if (!mnt)
 		return;
 	WARN_ON_ONCE(atomic_long_read(&mnt->masters) ||
+		     atomic_long_read(&mnt->alike) ||
 		     atomic_long_read(&mnt->bound) ||
 		     atomic_long_read(&mnt->ram_files));
 	/*
@@ -38,6 +39,7 @@ static void mount_free(struct cowd_mount *mnt)
 		dput(mnt->images.dentry);
 		kern_unmount(mnt->images.mnt);
 	}
+	cowd_content_free(mnt->content);
 	mem_cgroup_put(mnt->memcg);
 	put_cred(mnt->cred);
 	kfree(mnt->options.images);
@@ -230,6 +232,11 @@ static int get_tree(struct fs_context *fc)
 
 	if (!mnt->options.images)
 		return invalf(fc, "cowdedup: images=FOLDER is missing");
+	if (mnt->options.content) {
+		mnt->content = cowd_content_new();
+		if (!mnt->content)
+			return -ENOMEM;
+	}
 	ret = find_images(mnt, fc);
 	if (ret)
 		return ret;

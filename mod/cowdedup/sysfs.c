@@ -127,6 +127,15 @@ static ssize_t masters_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute masters_attr = __ATTR_RO(masters);
 
+static ssize_t masters_sharing_show(struct kobject *kobj,
+				    struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%ld\n",
+			  atomic_long_read(&to_mount(kobj)->alike));
+}
+
+static struct kobj_attribute masters_sharing_attr = __ATTR_RO(masters_sharing);
+
 static ssize_t pages_sharing_show(struct kobject *kobj,
 				  struct kobj_attribute *attr, char *buf)
 {
@@ -192,12 +201,16 @@ COWD_COUNT(masters_made, COWD_C_MASTERS_FILLED);
 COWD_COUNT(masters_freed, COWD_C_MASTERS_FREED);
 COWD_COUNT(masters_reclaimed, COWD_C_MASTERS_RECLAIMED);
 COWD_COUNT(masters_retired, COWD_C_MASTERS_RETIRED);
+COWD_COUNT(masters_merged, COWD_C_MASTERS_MERGED);
+COWD_COUNT(bytes_hashed, COWD_C_BYTES_HASHED);
+COWD_COUNT(hash_collisions, COWD_C_HASH_COLLISIONS);
 COWD_COUNT(ram_aged, COWD_C_RAM_AGED);
 
 static struct attribute *mount_attrs[] = {
 	&images_attr.attr,
 	&max_masters_attr.attr,
 	&masters_attr.attr,
+	&masters_sharing_attr.attr,
 	&pages_sharing_attr.attr,
 	&ram_files_attr.attr,
 	&counter_bytes_read.attr.attr,
@@ -227,6 +240,9 @@ static struct attribute *mount_attrs[] = {
 	&counter_masters_freed.attr.attr,
 	&counter_masters_reclaimed.attr.attr,
 	&counter_masters_retired.attr.attr,
+	&counter_masters_merged.attr.attr,
+	&counter_bytes_hashed.attr.attr,
+	&counter_hash_collisions.attr.attr,
 	&counter_ram_aged.attr.attr,
 	NULL
 };

@@ -276,7 +276,11 @@ TEST_F(files, mount_options)
 		 self->p.images);
 	ASSERT_EQ(0, mount("none", self->p.mnt, "cowdedup", 0, options));
 	ASSERT_EQ(0, umount(self->p.mnt));
-	snprintf(options, sizeof(options), "images=%s,content=on",
+	snprintf(options, sizeof(options), "images=%s,content=yes",
+		 self->p.images);
+	EXPECT_EQ(-1, mount("none", self->p.mnt, "cowdedup", 0, options));
+	EXPECT_EQ(EINVAL, errno);
+	snprintf(options, sizeof(options), "images=%s,replicas=on",
 		 self->p.images);
 	EXPECT_EQ(-1, mount("none", self->p.mnt, "cowdedup", 0, options));
 	EXPECT_EQ(EINVAL, errno);

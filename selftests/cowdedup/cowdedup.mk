@@ -3,7 +3,7 @@
 # The selftests of cowdedup.
 
 COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_adaptive cowd_life \
-	cowd_files cowd_memory cowd_kvm cowd_race cowd_device cowd_shared \
+	cowd_files cowd_memory cowd_content cowd_kvm cowd_race cowd_device cowd_shared \
 	cowd_cgroup cowd_huge cowd_image_fs cowd_tenants cowd_offline)
 COWD_HELPERS := $(addprefix selftests/cowdedup/,cowd_test.c cowd_disk.c)
 

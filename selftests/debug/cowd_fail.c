@@ -71,7 +71,8 @@ static long call_mount(void *ctx)
 	char options[128];
 
 	(void)ctx;
-	snprintf(options, sizeof(options), "images=%s", x.p.images);
+	snprintf(options, sizeof(options), "images=%s,content=on",
+		 x.p.images);
 	return result(mount("none", x.again, "cowdedup", 0, options));
 }
 
@@ -212,6 +213,20 @@ static void mapped_and_forgotten(void *ctx)
 	must(!write_text("/proc/sys/vm/drop_caches", "2"), "drop_caches");
 }
 
+/* Another image has the same pages. */
+static void mapped_and_held_by_another(void *ctx)
+{
+	mapped(ctx);
+	must(pread(x.image, x.map, PAGES * PAGE, 0) == PAGES * PAGE, "pread");
+	must(call_open_image(ctx) >= 0, "other");
+}
+
+static long call_read_other(void *ctx)
+{
+	(void)ctx;
+	return result(pread(x.fd, x.map, PAGES * PAGE, 0));
+}
+
 /* Faults are in what populates: its errors do not kill. */
 static long call_touch(void *ctx)
 {
@@ -301,6 +316,8 @@ static const struct fail_nth_call calls[] = {
 	{ "read", mapped, call_read, settle_read },
 	{ "read without masters", mapped_and_forgotten, call_read,
 	  settle_read },
+	{ "read what another image holds", mapped_and_held_by_another,
+	  call_read_other, settle_read },
 	{ "read over what is bound", mapped_and_bound, call_read,
 	  settle_read },
 	{ "read faults", mapped_and_read, call_touch, settle_touched },
@@ -315,13 +332,13 @@ static const struct fail_nth_call calls[] = {
 int main(void)
 {
 	unsigned int i;
-	bool closed;
+	bool closed, merged;
 
 	printf("TAP version 13\n1..%zu\n", COUNT(calls) + 1);
 	if (!fault_setup())
 		return 1;
 	x.fd = -1;
-	place_open(&x.p);
+	place_open_with(&x.p, "tmpfs", "images", "mode=755", ",content=on");
 	image_create(&x.p, "base", SEED, PAGES * PAGE);
 	image_create(&x.p, "other", SEED, PAGES * PAGE);
 	snprintf(x.again, sizeof(x.again), "%s/again", x.p.dir);
@@ -339,8 +356,9 @@ int main(void)
 	close(x.dev);
 	close(x.image);
 	rmdir(x.again);
+	merged = counter(&x.p, "masters_merged") >= PAGES;
 	closed = place_close(&x.p);
-	printf("%sok %zu nothing is left\n", closed ? "" : "not ",
-	       COUNT(calls) + 1);
-	return fail_nth_bad() > 0 || !closed;
+	printf("%sok %zu nothing is left, and equal pages were held once\n",
+	       closed && merged ? "" : "not ", COUNT(calls) + 1);
+	return fail_nth_bad() > 0 || !closed || !merged;
 }

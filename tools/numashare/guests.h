@@ -128,6 +128,7 @@ struct guest {
  * @point: where it is mounted, empty if not in this mount namespace
  * @images: the folder that it shows
  * @masters: pages of memory that are the one copy of a page of an image
+ * @alike: pages of images that such a page shows beside its own (content=on)
  * @sharing: pages of guests that are bound
  * @guests: how many
  * @saved: bytes
@@ -137,7 +138,7 @@ struct share_mount {
 	char sysfs[64];
 	char point[PATH_MAX];
 	char images[PATH_MAX];
-	uint64_t masters, sharing, guests, saved;
+	uint64_t masters, alike, sharing, guests, saved;
 };
 
 /**

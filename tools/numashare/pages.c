@@ -4,6 +4,8 @@
  *
  * Every page of a guest that is bound and not private uses a master.  A master
  * with n users saves n - 1 pages; each of its users has (n - 1) / n of that.
+ * Masters are told apart by image and page here; those that content=on has made
+ * one save a page more, which is the mount's: nobody tells which they are.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +268,8 @@ bool count_saved(struct guests *all)
 	uint64_t at;
 	size_t i;
 
+	for (i = 0; i < all->nr_mounts; i++)
+		all->mount[i].saved = all->mount[i].alike * all->page;
 	for (i = 0; i < all->nr && ok; i++)
 		ok = add_users(&c, &all->guest[i]);
 	for (i = 0; i < all->nr && ok; i++)

@@ -57,6 +57,7 @@ static int add_mount(struct guests *all, const char *name)
 		 major, minor);
 	sysfs_read(m->sysfs, "images", m->images, sizeof(m->images));
 	m->masters = sysfs_number(m->sysfs, "masters");
+	m->alike = sysfs_number(m->sysfs, "masters_sharing");
 	m->sharing = sysfs_number(m->sysfs, "pages_sharing");
 	return 0;
 }
