@@ -195,6 +195,9 @@ static size_t bind_some(struct cowd_read *r, unsigned long addr, size_t *len,
 	unsigned long pages;
 
 	*why = READ_ONCE(r->img->why);
+	/* masters there would have the names of another group's */
+	if (r->pos >> PAGE_SHIFT >= BIT(COWD_GROUP_SHIFT) - COWD_BATCH)
+		*why = COWD_IMAGE;
 	if (!*why)
 		*why = cowd_destination(r->img->mount, addr, &r->batch, &pages);
 	if (*why)

@@ -100,8 +100,8 @@ static void unmap(struct cowd_ram *ram)
 }
 
 /*
- * In shared mode regions are spared in which nothing is bound.  Not all at once:
- * binds and first writes of the guest wait meanwhile.
+ * In shared mode regions are spared in which nothing is bound.  Not all at
+ * once: binds and first writes of the guest wait meanwhile.
  */
 static void unmap_bound(struct cowd_ram *ram)
 {

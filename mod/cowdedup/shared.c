@@ -428,8 +428,8 @@ static const struct file_operations own_fops = {
 };
 
 /*
- * Nobody else has the file yet.  It keeps the module as long as it is there.  So
- * does who opens it anew, by /proc/PID/map_files.
+ * Nobody else has the file yet.  It keeps the module as long as it is there.
+ * So does who opens it anew, by /proc/PID/map_files.
  */
 static void set_operations(struct file *shm)
 {

@@ -139,7 +139,7 @@ static bool read_both(const struct place *p, struct guest *a, struct guest *b)
 }
 
 /* Memory is short until what @name counts is @left at most. */
-static void squeeze(const struct place *p, const char *name, uint64_t left)
+static void squeeze_to(const struct place *p, const char *name, uint64_t left)
 {
 	int tries = 100;
 
@@ -253,7 +253,7 @@ TEST_F(content, a_page_shows_so_many_blocks)
 	EXPECT_EQ(0, counter(&p, "hash_collisions"));
 	/* blocks go one by one, and their page with the last of them */
 	punch(&g, 0, TOGETHER + 10);
-	squeeze(&p, "masters_sharing", n - TOGETHER - 10 - 2);
+	squeeze_to(&p, "masters_sharing", n - TOGETHER - 10 - 2);
 	EXPECT_EQ(2, counter(&p, "masters"));
 	EXPECT_EQ(n - TOGETHER - 10 - 2, counter(&p, "masters_sharing"));
 	EXPECT_EQ(1, counter(&p, "masters_reclaimed"));
@@ -505,7 +505,7 @@ TEST_F(content, idle_blocks_of_a_page_in_use)
 	ASSERT_TRUE(read_both(&p, &a, &b));
 	punch(&b, 0, PAGES);
 	EXPECT_EQ(PAGES, counter(&p, "masters_sharing"));
-	squeeze(&p, "masters_sharing", 0);
+	squeeze_to(&p, "masters_sharing", 0);
 	EXPECT_EQ(0, counter(&p, "masters_sharing"));
 	EXPECT_EQ(PAGES, counter(&p, "masters"));
 	EXPECT_EQ(0, counter(&p, "masters_reclaimed"));
@@ -521,7 +521,7 @@ TEST_F(content, reclaimed_pages_are_read_and_found_again)
 	make_both(&self->p);
 	ASSERT_TRUE(read_both(&self->p, &self->a, &self->b));
 	memset(self->a.ram + 5 * PAGE, 9, PAGE);
-	squeeze(&self->p, "masters", 0);
+	squeeze_to(&self->p, "masters", 0);
 	ASSERT_EQ(0, counter(&self->p, "masters"));
 	EXPECT_EQ(0, counter(&self->p, "masters_sharing"));
 	/* pages, not blocks */
@@ -656,7 +656,7 @@ TEST_F(content, at_the_mounters_limit)
 	       counter(&p, "masters_sharing"));
 	EXPECT_GT(counter(&p, "copied_memory"), 0);
 	/* guests get back what they lose, and pages beyond the limit */
-	squeeze(&p, "masters", 0);
+	squeeze_to(&p, "masters", 0);
 	ASSERT_EQ(0, write_text(OURS "memory.max", "65536"));
 	EXPECT_TRUE(holds(a.ram, SEED, 0, 1, n));
 	EXPECT_TRUE(holds(b.ram, SEED, n - 1, -1, n));
@@ -863,7 +863,7 @@ TEST_F(content, readers_while_memory_is_short)
 	for (i = 0; i < GUESTS; i++)
 		gate_wait(g[i].to_parent);
 	/* what they have bound is gone, too, and they look once more */
-	squeeze(&self->p, "masters", 0);
+	squeeze_to(&self->p, "masters", 0);
 	for (i = 0; i < GUESTS; i++)
 		gate_pass(g[i].to_child);
 	for (i = 0; i < GUESTS; i++)

@@ -82,8 +82,8 @@ static void result(bool ok, const char *what)
 }
 
 /*
- * Is @x zero, or @want of which some bytes are zero?  A hole in a part of a huge
- * page is zeroed byte by byte while it is mapped, by shmem.
+ * Is @x zero, or @want of which some bytes are zero?  A hole in a part of a
+ * huge page is zeroed byte by byte while it is mapped, by shmem.
  */
 static bool is_zeroed(uint64_t x, uint64_t want)
 {

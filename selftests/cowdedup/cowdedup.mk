@@ -15,8 +15,8 @@ $(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c $(COWD_HELPERS) \
 
 # the same, on mounts with mode=shared
 COWD_SHARED := $(patsubst %,$(O)/tests/shared-%,cowd_bind cowd_copy cowd_life \
-	cowd_memory cowd_kvm cowd_race cowd_device cowd_huge cowd_cgroup \
-	cowd_image_fs cowd_tenants)
+	cowd_memory cowd_kvm cowd_race cowd_device cowd_huge cowd_image_fs \
+	cowd_adaptive)
 
 $(COWD_SHARED): $(O)/tests/shared-%: $(O)/tests/%
 	ln -sf $* $@
