@@ -53,9 +53,9 @@ def overlay(path, image):
     return f"file={path},format=qcow2,if=virtio"
 
 
-def ram_file(path, size):
+def ram_file(path, size, share="off"):
     """Options of -object for memory of @size MiB that is a file of ram/."""
-    return f"memory-backend-file,size={size}M,share=off,mem-path={path}"
+    return f"memory-backend-file,size={size}M,share={share},mem-path={path}"
 
 
 class Guest:
