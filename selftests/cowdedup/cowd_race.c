@@ -219,7 +219,7 @@ static void run_binds(double seconds, unsigned int n, const char *what)
 	       rounds, n, reads, stale, torn);
 	if (shared_mode())
 		printf("# %lu huge pages came\n", huge);
-	result(rounds > 20 && reads > 20 && !stale && !torn, what);
+	result(rounds > 5 && reads > 5 && !stale && !torn, what);
 }
 
 /* A control: no other thread runs. */
@@ -281,7 +281,7 @@ static void run_punch(double seconds)
 	pthread_join(t[1], NULL);
 	pthread_join(t[2], NULL);
 	printf("# %lu rounds, %lu wrong words, %lu torn\n", rounds, bad, torn);
-	result(rounds > 20 && !bad && !torn, "reads against holes");
+	result(rounds > 5 && !bad && !torn, "reads against holes");
 }
 
 /* Shared memory is in the file as long as that is there. */
