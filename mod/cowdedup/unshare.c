@@ -94,22 +94,31 @@ static bool is_room(struct mm_struct *mm, struct page **pages, unsigned int n)
 	return got == n;
 }
 
-/* Make them the process's own, then drop the bindings. */
-static int take_run(struct mm_struct *mm, struct vm_area_struct *vma,
-		    struct cowd_ram *ram, pgoff_t at, unsigned int n)
+/* Write faults for @n pages from @at on: how many, or why none. */
+static long make_own(struct mm_struct *mm, struct vm_area_struct *vma,
+		     pgoff_t at, unsigned int n, unsigned int gup)
 {
 	unsigned long addr = vma->vm_start +
 			     ((at - vma->vm_pgoff) << PAGE_SHIFT);
 	struct page *pages[COWD_ROOM];
 	long got, i;
 
-	lockdep_assert_held(&ram->lock);
 	if (!is_room(mm, pages, n + COWD_TABLES))
 		return -ENOMEM;
-	got = cowd_get_pages_remote(mm, addr, n, FOLL_WRITE | FOLL_FORCE,
-				    pages);
+	got = cowd_get_pages_remote(mm, addr, n, FOLL_WRITE | gup, pages);
 	for (i = 0; i < got; i++)
 		put_page(pages[i]);
+	return got ?: -ENOMEM;
+}
+
+/* Make them the process's own, then drop the bindings. */
+static int take_run(struct mm_struct *mm, struct vm_area_struct *vma,
+		    struct cowd_ram *ram, pgoff_t at, unsigned int n)
+{
+	long got;
+
+	lockdep_assert_held(&ram->lock);
+	got = make_own(mm, vma, at, n, FOLL_FORCE);
 	if (got > 0)
 		cowd_unbind(ram, at, at + got, false);
 	return got == n ? 0 : got < 0 ? got : -ENOMEM;
@@ -119,20 +128,12 @@ static int take_run(struct mm_struct *mm, struct vm_area_struct *vma,
 static long break_run(struct mm_struct *mm, struct vm_area_struct *vma,
 		      struct cowd_ram *ram, pgoff_t at, unsigned int n)
 {
-	unsigned long addr = vma->vm_start +
-			     ((at - vma->vm_pgoff) << PAGE_SHIFT);
-	struct page *pages[COWD_ROOM];
-	long got, i;
+	long got = make_own(mm, vma, at, n, 0);
 
-	if (!is_room(mm, pages, n + COWD_TABLES))
-		return -ENOMEM;
-	got = cowd_get_pages_remote(mm, addr, n, FOLL_WRITE, pages);
-	for (i = 0; i < got; i++)
-		put_page(pages[i]);
 	/* that mapping cannot be written */
 	if (got == -EFAULT)
 		return cowd_shared_break(ram, at) ?: 1;
-	return got ?: -ENOMEM;
+	return got;
 }
 
 static long break_step(struct mm_struct *mm, struct cowd_ram *ram, u64 *next,
