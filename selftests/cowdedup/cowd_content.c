@@ -584,20 +584,6 @@ static void mount_there(struct place *p, const char *options)
 	munmap(shared, sizeof(*p));
 }
 
-static uint64_t line_of(const char *path, const char *name)
-{
-	char word[64];
-	uint64_t value = 0, v;
-	FILE *f = fopen(path, "r");
-
-	must(f, path);
-	while (fscanf(f, "%63s %lu", word, &v) == 2)
-		if (!strcmp(word, name))
-			value = v;
-	fclose(f);
-	return value;
-}
-
 /* The mounter's slabs for MANY masters. */
 static uint64_t slabs_for(const char *options)
 {
@@ -610,9 +596,9 @@ static uint64_t slabs_for(const char *options)
 	make_image(&p, "base", SEED, 0, 1, MANY);
 	guest_open(&g, &p, "g", MANY);
 	fd = image_open(&p, "base", O_RDONLY);
-	before = line_of(OURS "memory.stat", "slab_unreclaimable");
+	before = named_number(OURS "memory.stat", "slab_unreclaimable");
 	must(read_blocks(&p, "base", g.ram, 0, MANY), "read");
-	after = line_of(OURS "memory.stat", "slab_unreclaimable");
+	after = named_number(OURS "memory.stat", "slab_unreclaimable");
 	must(counter(&p, "masters") == MANY, "masters");
 	close(fd);
 	guest_close(&g);
@@ -660,7 +646,7 @@ TEST_F(content, at_the_mounters_limit)
 	ASSERT_EQ(0, write_text(OURS "memory.max", "65536"));
 	EXPECT_TRUE(holds(a.ram, SEED, 0, 1, n));
 	EXPECT_TRUE(holds(b.ram, SEED, n - 1, -1, n));
-	EXPECT_EQ(0, line_of(OURS "memory.events", "oom_kill"));
+	EXPECT_EQ(0, named_number(OURS "memory.events", "oom_kill"));
 	EXPECT_EQ(0, counter(&p, "faults_lost"));
 	guest_close(&a);
 	guest_close(&b);
