@@ -10,11 +10,15 @@
 #define COWDEDUP_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/list_lru.h>
 #include <linux/mm.h>
 #include <linux/namei.h>
 #include <linux/pagemap.h>
 #include <linux/shmem_fs.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/splice.h>
+#include <linux/swap.h>
 #include <linux/uio.h>
 
 #include "features.h"
@@ -288,5 +292,91 @@ static inline long cowd_get_pages_remote(struct mm_struct *mm,
 	return get_user_pages_remote(mm, addr, n, gup, pages, NULL, NULL);
 #endif
 }
+
+/*
+ * A shrinker that is asked for cgroups and nodes.  6.7: it is allocated, and
+ * seen by the kernel when it is registered; before, at once.
+ */
+typedef unsigned long cowd_shrink_t(struct shrinker *shrinker,
+				    struct shrink_control *sc);
+#ifdef HAVE_SHRINKER_ALLOC
+static inline struct shrinker *
+cowd_shrinker_alloc(cowd_shrink_t *count, cowd_shrink_t *scan, long batch,
+		    void *private, const char *name)
+{
+	struct shrinker *s;
+
+	s = shrinker_alloc(SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE,
+			   "cowdedup-%s", name);
+	if (!s)
+		return NULL;
+	s->count_objects = count;
+	s->scan_objects = scan;
+	s->batch = batch;
+	s->private_data = private;
+	return s;
+}
+
+#define cowd_shrinker_private(_s)	((_s)->private_data)
+#define cowd_shrinker_register		shrinker_register
+#define cowd_shrinker_free		shrinker_free
+#else
+struct cowd_old_shrinker {
+	struct shrinker s;
+	void *private;
+};
+
+static inline struct shrinker *
+cowd_shrinker_alloc(cowd_shrink_t *count, cowd_shrink_t *scan, long batch,
+		    void *private, const char *name)
+{
+	struct cowd_old_shrinker *old = kzalloc(sizeof(*old), GFP_KERNEL);
+
+	if (!old)
+		return NULL;
+	old->s.count_objects = count;
+	old->s.scan_objects = scan;
+	old->s.batch = batch;
+	old->s.seeks = DEFAULT_SEEKS;
+	old->s.flags = SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE;
+	old->private = private;
+	if (!register_shrinker(&old->s, "cowdedup-%s", name))
+		return &old->s;
+	kfree(old);
+	return NULL;
+}
+
+static inline void *cowd_shrinker_private(struct shrinker *s)
+{
+	return container_of(s, struct cowd_old_shrinker, s)->private;
+}
+
+static inline void cowd_shrinker_register(struct shrinker *s)
+{
+}
+
+static inline void cowd_shrinker_free(struct shrinker *s)
+{
+	if (!s)
+		return;
+	unregister_shrinker(s);
+	kfree(container_of(s, struct cowd_old_shrinker, s));
+}
+#endif
+
+/* 6.8: list_lru_add() takes the node and the cgroup. */
+#ifndef HAVE_LIST_LRU_ADD_OBJ
+#define list_lru_add_obj	list_lru_add
+#define list_lru_del_obj	list_lru_del
+#endif
+
+/* 6.4: it is called for what it is. */
+#ifndef HAVE_MM_ACCOUNT_RECLAIMED_PAGES
+static inline void mm_account_reclaimed_pages(unsigned long pages)
+{
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += pages;
+}
+#endif
 
 #endif /* COWDEDUP_COMPAT_H */

@@ -65,6 +65,13 @@ out=$2
 	has HAVE_INODE_STATE_READ '\<inode_state_read_once\>' fs.h
 	# 6.19: names that the file system keeps are marked as such
 	has HAVE_D_MAKE_PERSISTENT '\<d_make_persistent\>' dcache.h
+	# 6.4: what a shrinker frees besides slab objects has a function
+	has HAVE_MM_ACCOUNT_RECLAIMED_PAGES \
+		'\<mm_account_reclaimed_pages\>' swap.h
+	# 6.7: shrinkers are allocated
+	has HAVE_SHRINKER_ALLOC '\<shrinker_alloc\>' shrinker.h
+	# 6.8: list_lru_add() of an object got another name
+	has HAVE_LIST_LRU_ADD_OBJ '\<list_lru_add_obj\>' list_lru.h
 	# 7.3: create() is no longer told whether it must not be there
 	if ! grep -A 1 '(\*create)' "$src/include/linux/fs.h" |
 		grep -q bool; then

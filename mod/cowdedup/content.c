@@ -36,7 +36,6 @@
 #include <linux/pagemap.h>
 #include <linux/random.h>
 #include <linux/rbtree.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/xxhash.h>
@@ -155,12 +154,12 @@ static struct cowd_entry *entry_new(struct cowd_mount *mnt,
 				    const struct content_key *key,
 				    struct page *page)
 {
-	struct mem_cgroup *old = set_active_memcg(mnt->memcg);
+	struct cowd_payment old = cowd_payment_begin(mnt);
 	struct cowd_entry *e;
 
 	e = kmalloc(sizeof(*e), GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
 				__GFP_NOWARN);
-	set_active_memcg(old);
+	cowd_payment_end(old);
 	if (e)
 		*e = (struct cowd_entry){ .key = *key, .page = page };
 	return e;

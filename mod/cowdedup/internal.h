@@ -21,7 +21,7 @@
  *  xa_lock		of an image's masters: which there are
  *  cowd_content.lock	which masters show which page, with content=on
  *
- * The shrinker takes cowd_mount.lock by trylock; see reclaim.c.
+ * The shrinker takes cowd_mount.lock by trylock; see shrinker.c, reclaim.c.
  *
  * References: a ram file's table holds one on each bound master and, with it,
  * one on the image's users; an open file of images/ holds one on the users.  An
@@ -43,6 +43,7 @@
 #include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
+#include <linux/sched/mm.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
@@ -62,6 +63,7 @@
 struct cowd_content;
 struct cowd_image;
 struct cowd_leaf;
+struct cowd_shrinker;
 struct cowdedup_unshare;
 struct mem_cgroup;
 
@@ -165,10 +167,13 @@ int cowd_show_options(struct seq_file *seq, struct dentry *root);
  * @images_dir: dentry of images/
  * @cred: who mounted; images are opened as them
  * @memcg: who pays for masters, or NULL
+ * @shrinker: how the kernel asks for them
  * @lock: protects @list and @rams
  * @list: struct cowd_image.link
  * @rams: struct cowd_ram.link, the one that was unmapped last at the end
  * @aged: when that was
+ * @in_vain: masters looked at since one could be given back, or a guest was
+ *	unmapped
  * @content: the index of their pages by content, or NULL
  * @masters: pages of masters
  * @alike: masters that show one of these beside another
@@ -187,10 +192,12 @@ struct cowd_mount {
 	struct dentry *images_dir;
 	const struct cred *cred;
 	struct mem_cgroup *memcg;
+	struct cowd_shrinker *shrinker;
 	struct mutex lock;		/* see above */
 	struct list_head list;
 	struct list_head rams;
 	unsigned long aged;
+	unsigned long in_vain;
 	struct cowd_content *content;
 	atomic_long_t masters;
 	atomic_long_t alike;
@@ -271,6 +278,30 @@ extern const struct dentry_operations cowd_dentry_ops;
 /* --- master.c ------------------------------------------------------------ */
 
 /**
+ * struct cowd_payment - while the mounter pays for what is allocated
+ * @memcg: who paid before
+ * @flags: what could be reclaimed before; see master.c
+ */
+struct cowd_payment {
+	struct mem_cgroup *memcg;
+	unsigned int flags;
+};
+
+static inline struct cowd_payment cowd_payment_begin(struct cowd_mount *mnt)
+{
+	return (struct cowd_payment){
+		.memcg = set_active_memcg(mnt->memcg),
+		.flags = memalloc_nofs_save(),
+	};
+}
+
+static inline void cowd_payment_end(struct cowd_payment old)
+{
+	memalloc_nofs_restore(old.flags);
+	set_active_memcg(old.memcg);
+}
+
+/**
  * struct cowd_master - the one copy of a page of an image
  * @ref: the image's index, each binding, and whoever looks at it
  * @group: its trust group
@@ -334,11 +365,16 @@ int cowd_master_refill(struct cowd_master *m);
 
 /* --- reclaim.c ----------------------------------------------------------- */
 
-unsigned long cowd_reclaim(struct cowd_mount *mnt, unsigned long nr, int nid,
-			   bool hard);
-unsigned long cowd_reclaim_count(struct cowd_mount *mnt,
-				 struct mem_cgroup *memcg);
+long cowd_reclaim(struct cowd_mount *mnt, unsigned long nr, int nid, bool hard);
+unsigned long cowd_reclaim_count(struct cowd_mount *mnt);
 void cowd_master_retire(struct cowd_master *m, struct page *page);
+
+/* --- shrinker.c ---------------------------------------------------------- */
+
+int cowd_shrinker_init(void);
+void cowd_shrinker_exit(void);
+int cowd_shrinker_add(struct cowd_mount *mnt);
+void cowd_shrinker_remove(struct cowd_mount *mnt);
 
 /* --- read.c -------------------------------------------------------------- */
 
@@ -413,6 +449,7 @@ struct cowd_table {
  * @shared: in the list of those with @shm, see shared.c
  * @group: its trust group, 0 if the mount is one
  * @link: in cowd_mount.rams
+ * @aged: when it was unmapped because memory was short; cowd_mount.lock
  * @lock: protects the table, @mappings and @nr
  * @insert: see above
  * @mappings: VMAs; in private mode the table is empty while there is none
@@ -431,6 +468,7 @@ struct cowd_ram {
 	struct list_head shared;
 	unsigned int group;
 	struct list_head link;
+	unsigned long aged;
 	struct mutex lock;		/* see above */
 	struct rw_semaphore insert;
 	unsigned long mappings;

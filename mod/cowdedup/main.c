@@ -18,7 +18,7 @@
  * - ram.c, table.c: ram/, and what is bound there.
  * - image.c, master.c: an image in use and the copies of its pages; fill.c,
  *   reclaim.c: how these get their content and give their memory back;
- *   content.c: equal ones are held once.
+ *   content.c: equal ones are held once; shrinker.c: who asks for memory.
  * - read.c, piece.h: a read, cut into what is bound and what is copied.
  * - bind.c, fault.c: how memory becomes the image's, and how it is mapped.
  * - dev.c: /dev/cowdedup; unshare.c: taking sharing back.
@@ -50,6 +50,7 @@ static void __exit cowd_exit(void)
 {
 	cowd_dev_exit();
 	unregister_filesystem(&cowd_fs_type);
+	cowd_shrinker_exit();
 	cowd_sysfs_exit();
 }
 
@@ -60,15 +61,20 @@ static int __init cowd_init(void)
 	ret = cowd_sysfs_init();
 	if (ret)
 		return ret;
-	ret = register_filesystem(&cowd_fs_type);
+	ret = cowd_shrinker_init();
 	if (ret)
 		goto err_sysfs;
+	ret = register_filesystem(&cowd_fs_type);
+	if (ret)
+		goto err_shrinker;
 	ret = cowd_dev_init();
 	if (ret)
 		goto err_fs;
 	return 0;
 err_fs:
 	unregister_filesystem(&cowd_fs_type);
+err_shrinker:
+	cowd_shrinker_exit();
 err_sysfs:
 	cowd_sysfs_exit();
 	return ret;

@@ -13,10 +13,14 @@
  * it (fill.c), while others wait for the lock; reclaim.c takes it away.  It is
  * paid for by the memory cgroup of whoever mounted, and when that one has no
  * more, nobody is killed for it: the read is copied.
+ *
+ * Nor does a guest lose its pages for another's: what is allocated here is
+ * without __GFP_FS, for the cgroup's reclaim, which it may start, would run our
+ * own shrinker, and that takes what is bound.  Only masters that nobody has
+ * bound make room for new ones.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -90,16 +94,16 @@ struct cowd_master *cowd_master_get(struct cowd_image *img, unsigned int group,
 				    pgoff_t index)
 {
 	struct cowd_master *m = master_find(img, cowd_key(group, index));
-	struct mem_cgroup *old;
+	struct cowd_payment old;
 
 	if (m)
 		return m;
-	old = set_active_memcg(img->mount->memcg);
+	old = cowd_payment_begin(img->mount);
 	m = master_add(img, group, index);
 	/* as page_new() */
-	if (!m && cowd_reclaim(img->mount, 512, NUMA_NO_NODE, false))
+	if (!m && cowd_reclaim(img->mount, 512, NUMA_NO_NODE, false) > 0)
 		m = master_add(img, group, index);
-	set_active_memcg(old);
+	cowd_payment_end(old);
 	return m;
 }
 
@@ -213,28 +217,27 @@ static bool may_have_more(struct cowd_mount *mnt)
 
 static struct page *page_try(struct cowd_mount *mnt)
 {
-	struct mem_cgroup *old;
+	struct cowd_payment old;
 	struct page *page;
 
 	if (!may_have_more(mnt))
 		return NULL;
-	old = set_active_memcg(mnt->memcg);
+	old = cowd_payment_begin(mnt);
 	page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT | NO_RETRY);
-	set_active_memcg(old);
+	cowd_payment_end(old);
 	return page;
 }
 
 /*
- * When the mounter may have no more, masters that nobody uses make room.  The
- * kernel does not ask for that: the cgroup's reclaim does not know of them.  A
- * page that a guest has lost and needs back is not refused: nobody pays for it
- * then.
+ * When the mounter may have no more, masters that nobody uses make room; see
+ * above why that is done here.  A page that a guest has lost and needs back is
+ * not refused: nobody pays for it then.
  */
 static struct page *page_new(struct cowd_mount *mnt, bool must)
 {
 	struct page *page = page_try(mnt);
 
-	if (!page && cowd_reclaim(mnt, 512, NUMA_NO_NODE, false))
+	if (!page && cowd_reclaim(mnt, 512, NUMA_NO_NODE, false) > 0)
 		page = page_try(mnt);
 	if (!page && must)
 		page = alloc_page(GFP_HIGHUSER);

@@ -11,13 +11,24 @@
  * cowd_mount.lock is tried, and under it nobody allocates.
  */
 #include <linux/jiffies.h>
-#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
 #include "internal.h"
 
 /* --- when memory is short ------------------------------------------------ */
+
+/**
+ * cowd_reclaim_count - how many masters could be given back?
+ * @mnt: mount
+ *
+ * Return: those that a guest uses, too: one cannot tell, and the answer is a
+ * hint.  So those that show one page: each has to be looked at.
+ */
+unsigned long cowd_reclaim_count(struct cowd_mount *mnt)
+{
+	return atomic_long_read(&mnt->masters) + atomic_long_read(&mnt->alike);
+}
 
 /*
  * Take a master that only the index has, or else the page of one that nobody
@@ -101,15 +112,16 @@ static void unmap(struct cowd_ram *ram)
 
 /*
  * In shared mode regions are spared in which nothing is bound.  Not all at
- * once: binds and first writes of the guest wait meanwhile.
+ * once: binds and first writes of the guest wait meanwhile.  Was that the last
+ * part of it?
  */
-static void unmap_bound(struct cowd_ram *ram)
+static bool unmap_bound(struct cowd_ram *ram)
 {
 	unsigned int left = COWD_UNMAP;
 	pgoff_t at, next;
 
 	if (!mutex_trylock(&ram->lock))
-		return;
+		return false;
 	for (at = cowd_table_next(ram, ram->scan); at != ULONG_MAX && left--;
 	     at = cowd_table_next(ram, next)) {
 		next = round_up(at + 1, COWD_REGION);
@@ -118,25 +130,40 @@ static void unmap_bound(struct cowd_ram *ram)
 	}
 	ram->scan = at == ULONG_MAX ? 0 : at;
 	mutex_unlock(&ram->lock);
+	return at == ULONG_MAX;
 }
 
-/* A guest each time, in turn, and not too often: it has to fault all in. */
+static bool unmap_ram(struct cowd_ram *ram)
+{
+	if (ram->shm)
+		return unmap_bound(ram);
+	unmap(ram);
+	return true;
+}
+
+/*
+ * A guest each time, in turn, and not too often: it has to fault all in.  But
+ * when all masters have been looked at in vain, somebody is about to be killed:
+ * a cgroup's reclaim gives up within milliseconds.  Then the next one at once,
+ * if it has had its time.
+ */
 static void unmap_one(struct cowd_mount *mnt)
 {
 	struct cowd_ram *ram;
+	bool all;
 
 	lockdep_assert_held(&mnt->lock);
-	if (time_before(jiffies, mnt->aged + HZ / 4))
-		return;
-	mnt->aged = jiffies;
 	ram = list_first_entry_or_null(&mnt->rams, struct cowd_ram, link);
 	if (!ram)
 		return;
+	all = mnt->in_vain >= cowd_reclaim_count(mnt);
+	if (time_before(jiffies, (all ? ram->aged : mnt->aged) + HZ / 4))
+		return;
+	mnt->in_vain = 0;
+	mnt->aged = jiffies;
 	list_move_tail(&ram->link, &mnt->rams);
-	if (ram->shm)
-		unmap_bound(ram);
-	else
-		unmap(ram);
+	if (unmap_ram(ram))
+		ram->aged = mnt->aged;
 	cowd_count(mnt, COWD_C_RAM_AGED);
 }
 
@@ -159,49 +186,27 @@ static unsigned long reclaim_images(struct cowd_mount *mnt, unsigned long nr,
  * @hard: when all are bound, take those that are not mapped, and when there are
  *	none of those, unmap a guest
  *
- * Called when memory is short, from anywhere, or the mounter's share of it:
- * then not hard, for one guest would take from another what it needs again.
+ * Called by the shrinker, and when there is none for a new master: then not
+ * hard, for one guest would take from another what it needs again.
  *
- * Return: how many pages were freed.
+ * Return: how many pages were freed; -EBUSY if somebody else is at it.
  */
-unsigned long cowd_reclaim(struct cowd_mount *mnt, unsigned long nr, int nid,
-			   bool hard)
+long cowd_reclaim(struct cowd_mount *mnt, unsigned long nr, int nid, bool hard)
 {
 	unsigned long taken;
 
 	if (!mutex_trylock(&mnt->lock))
-		return 0;
+		return -EBUSY;
 	taken = reclaim_images(mnt, nr, nid, false);
 	hard &= mnt->options.reclaim;
 	if (!taken && hard)
 		taken = reclaim_images(mnt, nr, nid, true);
+	mnt->in_vain = taken ? 0 : mnt->in_vain + nr;
 	if (!taken && hard)
 		unmap_one(mnt);
 	mutex_unlock(&mnt->lock);
 	cowd_count_n(mnt, COWD_C_MASTERS_RECLAIMED, taken);
 	return taken;
-}
-
-/**
- * cowd_reclaim_count - how many masters could be given back?
- * @mnt: mount
- * @memcg: for whom, or NULL
- *
- * Those that a guest uses are counted, too: one cannot tell, and the answer is
- * a hint.  So are those that show one page: each has to be looked at.
- */
-unsigned long cowd_reclaim_count(struct cowd_mount *mnt,
-				 struct mem_cgroup *memcg)
-{
-	long masters;
-
-	/* A cgroup that is no root wants its own memory back. */
-	if (memcg && parent_mem_cgroup(memcg) && memcg != mnt->memcg)
-		return 0;
-	masters = atomic_long_read(&mnt->masters) +
-		  atomic_long_read(&mnt->alike);
-	/* asked for each node */
-	return DIV_ROUND_UP(masters, num_online_nodes());
 }
 
 /* --- when memory is broken ----------------------------------------------- */

@@ -11,7 +11,6 @@
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
-#include <linux/shrinker.h>
 #include <linux/slab.h>
 
 #include <linux/cowdedup.h>
@@ -119,27 +118,11 @@ static void evict_inode(struct inode *inode)
 		cowd_ram_free(inode->i_private);
 }
 
-static long count_masters(struct super_block *sb, struct shrink_control *sc)
-{
-	struct cowd_mount *mnt = cowd_mount_of(sb);
-
-	return mnt ? cowd_reclaim_count(mnt, sc->memcg) : 0;
-}
-
-static long free_masters(struct super_block *sb, struct shrink_control *sc)
-{
-	/* The VFS asks for all at once. */
-	return cowd_reclaim(cowd_mount_of(sb), min(sc->nr_to_scan, 4096UL),
-			    sc->nid, true);
-}
-
 static const struct super_operations super_ops = {
 	.statfs = simple_statfs,
 	.drop_inode = inode_just_drop,
 	.evict_inode = evict_inode,
 	.show_options = cowd_show_options,
-	.nr_cached_objects = count_masters,
-	.free_cached_objects = free_masters,
 };
 
 static struct dentry *add_dir(struct super_block *sb, const char *name,
@@ -202,6 +185,9 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 	if (!mnt->images_dir ||
 	    !add_dir(sb, "ram", cowd_ram_root(sb)))
 		return -ENOMEM;
+	ret = cowd_shrinker_add(mnt);
+	if (ret)
+		return ret;
 	return cowd_mount_kobj_add(mnt);
 }
 
@@ -212,6 +198,8 @@ static void kill_super(struct super_block *sb)
 	/* No attribute is shown any more when this returns. */
 	if (mnt && mnt->kobj.state_in_sysfs)
 		kobject_del(&mnt->kobj);
+	if (mnt)
+		cowd_shrinker_remove(mnt);
 	kill_litter_super(sb);
 	mount_free(mnt);
 }
