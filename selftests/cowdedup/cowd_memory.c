@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -21,8 +22,10 @@
 
 #define CGROUP	"/sys/fs/cgroup/"
 #define OURS	CGROUP "cowdedup-test/"
+#define OTHER	CGROUP "cowdedup-other/"
 #define PAGES	1024
 #define SEED	31
+#define GUESTS	4
 
 FIXTURE(memory)
 {
@@ -85,6 +88,9 @@ TEST_F(memory, at_its_limit_reads_are_copied)
 	/* each CPU may have charged 64 pages ahead */
 	EXPECT_LE(masters, PAGES / 2 + 64 * sysconf(_SC_NPROCESSORS_ONLN));
 	EXPECT_GT(counter(&self->p, "copied_memory"), 0);
+	/* nothing is taken from a guest for that */
+	EXPECT_EQ(0, counter(&self->p, "masters_reclaimed"));
+	EXPECT_EQ(0, counter(&self->p, "ram_aged"));
 	EXPECT_EQ(0, named_number(OURS "memory.events", "oom_kill"));
 }
 
@@ -247,6 +253,186 @@ TEST_F(memory, idle_masters_make_room)
 	printf("# %lu copied at the limit\n",
 	       counter(&self->p, "copied_memory"));
 	EXPECT_LE(counter(&self->p, "copied_memory"), 100 * PAGE);
+}
+
+/* --- reclaim of a cgroup ------------------------------------------------- */
+
+/* Processes in our cgroup, each of which wants @pages; how many got them? */
+static int hogs(int n, size_t pages)
+{
+	int i, good = 0;
+	char *mem;
+
+	for (i = 0; i < n; i++) {
+		if (fork())
+			continue;
+		mem = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		must(mem != MAP_FAILED, "mmap");
+		madvise(mem, pages * PAGE, MADV_NOHUGEPAGE);
+		must(!write_text(OURS "cgroup.procs", "0"), "cgroup");
+		memset(mem, 1, pages * PAGE);
+		_exit(0);
+	}
+	for (i = 0; i < n; i++)
+		good += !child_status(-1);
+	return good;
+}
+
+/*
+ * The mounter's cgroup needs memory for something else, and has nothing but
+ * masters to give: all of them are mapped by all guests.
+ */
+TEST_F(memory, masters_give_way_to_processes_of_the_cgroup)
+{
+	struct guest g[GUESTS];
+	char name[8], limit[32];
+	int i;
+
+	for (i = 0; i < GUESTS; i++) {
+		snprintf(name, sizeof(name), "hog%d", i);
+		guest_open(&g[i], &self->p, name, PAGES);
+		madvise(g[i].ram, PAGES * PAGE, MADV_DONTFORK);
+		ASSERT_EQ(PAGES * PAGE, pread(self->image, g[i].ram,
+					      PAGES * PAGE, 0));
+		EXPECT_TRUE(holds_image(g[i].ram, SEED, 0, PAGES * PAGE));
+	}
+	memset(g[0].ram + 5 * PAGE, 9, 3 * PAGE);
+	ASSERT_EQ(PAGES, counter(&self->p, "masters"));
+	write_text(OURS "memory.swap.max", "0");
+	snprintf(limit, sizeof(limit), "%lu",
+		 read_number(OURS "memory.current") + 64 * PAGE);
+	ASSERT_EQ(0, write_text(OURS "memory.max", limit));
+	/* two: one finds that the other is at it */
+	EXPECT_EQ(2, hogs(2, PAGES / 8 * 3));
+	EXPECT_EQ(0, named_number(OURS "memory.events", "oom_kill"));
+	printf("# %lu of %d masters left, %lu guests unmapped\n",
+	       counter(&self->p, "masters"), PAGES,
+	       counter(&self->p, "ram_aged"));
+	EXPECT_LE(counter(&self->p, "masters"), PAGES / 2);
+	/* what they saw and wrote they see, and masters come back for it */
+	EXPECT_TRUE(holds_byte(g[0].ram + 5 * PAGE, 9, 3 * PAGE));
+	EXPECT_TRUE(holds_image(g[0].ram, SEED, 0, 5 * PAGE));
+	for (i = 1; i < GUESTS; i++)
+		EXPECT_TRUE(holds_image(g[i].ram, SEED, 0, PAGES * PAGE));
+	EXPECT_EQ(PAGES, counter(&self->p, "masters"));
+	EXPECT_EQ(0, counter(&self->p, "faults_lost"));
+	for (i = 0; i < GUESTS; i++)
+		guest_close(&g[i]);
+}
+
+/*
+ * Newer kernels say EAGAIN, for they do not count what is not on an LRU list,
+ * and go on until there is nothing left.
+ */
+static void reclaim(const char *cgroup, const char *bytes)
+{
+	int ret = write_text(cgroup, bytes);
+
+	must(!ret || ret == EAGAIN, cgroup);
+}
+
+TEST_F(memory, reclaim_of_the_cgroup)
+{
+	ASSERT_EQ(PAGES * PAGE, pread(self->image, self->g.ram, PAGES * PAGE,
+				      0));
+	EXPECT_TRUE(holds_image(self->g.ram, SEED, 0, PAGES * PAGE));
+	reclaim(OURS "memory.reclaim", "2M");
+	printf("# %lu of %d masters left\n", counter(&self->p, "masters"),
+	       PAGES);
+	EXPECT_GE(counter(&self->p, "masters_reclaimed"), PAGES / 2);
+	EXPECT_TRUE(holds_image(self->g.ram, SEED, 0, PAGES * PAGE));
+	EXPECT_EQ(PAGES, counter(&self->p, "masters"));
+}
+
+/* Each cgroup gives what it pays for. */
+TEST_F(memory, reclaim_of_another_cgroup)
+{
+	struct place p;
+	struct guest g;
+	int image;
+
+	ASSERT_EQ(0, mkdir(OTHER, 0755));
+	place_open_in(&p, OTHER, "tmpfs", "images", "mode=755");
+	image_create(&p, "base", SEED, PAGES * PAGE);
+	guest_open(&g, &p, "g", PAGES);
+	image = image_open(&p, "base", O_RDONLY);
+	ASSERT_EQ(PAGES * PAGE, pread(image, g.ram, PAGES * PAGE, 0));
+	ASSERT_EQ(PAGES * PAGE, pread(self->image, self->g.ram, PAGES * PAGE,
+				      0));
+	reclaim(OTHER "memory.reclaim", "2M");
+	EXPECT_GE(counter(&p, "masters_reclaimed"), PAGES / 2);
+	EXPECT_EQ(PAGES, counter(&self->p, "masters"));
+	EXPECT_EQ(0, counter(&self->p, "masters_reclaimed"));
+	EXPECT_EQ(0, counter(&self->p, "ram_aged"));
+	EXPECT_TRUE(holds_image(g.ram, SEED, 0, PAGES * PAGE));
+	guest_close(&g);
+	close(image);
+	EXPECT_TRUE(place_close(&p));
+	EXPECT_EQ(0, rmdir(OTHER));
+}
+
+/* When the mounter's cgroup is removed, the one above it pays and is asked. */
+TEST_F(memory, the_cgroup_is_removed)
+{
+	uint64_t before;
+	struct place p;
+	struct guest g;
+	int image;
+
+	ASSERT_EQ(0, write_text(OURS "cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, mkdir(OURS "inner", 0755));
+	place_open_in(&p, OURS "inner/", "tmpfs", "images",
+		      "mode=755");
+	ASSERT_EQ(0, rmdir(OURS "inner"));
+	image_create(&p, "base", SEED, PAGES * PAGE);
+	guest_open(&g, &p, "g", PAGES);
+	image = image_open(&p, "base", O_RDONLY);
+	before = read_number(OURS "memory.current");
+	ASSERT_EQ(PAGES * PAGE, pread(image, g.ram, PAGES * PAGE, 0));
+	/* some may have been charged ahead */
+	EXPECT_GE(read_number(OURS "memory.current") - before,
+		  (PAGES - 300) * PAGE);
+	reclaim(OURS "memory.reclaim", "2M");
+	EXPECT_GE(counter(&p, "masters_reclaimed"), PAGES / 2);
+	EXPECT_TRUE(holds_image(g.ram, SEED, 0, PAGES * PAGE));
+	/* the machine's reaches it, too */
+	squeeze(&p);
+	EXPECT_EQ(0, counter(&p, "masters"));
+	guest_close(&g);
+	close(image);
+	EXPECT_TRUE(place_close(&p));
+}
+
+/* Both kinds of reclaim run while mounts are made, used and unmounted. */
+TEST_F(memory, mounts_come_and_go_under_reclaim)
+{
+	struct place p;
+	struct guest g;
+	int image, i;
+	pid_t pid;
+
+	madvise(self->g.ram, PAGES * PAGE, MADV_DONTFORK);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	while (!pid) {
+		reclaim(OURS "memory.reclaim", "4M");
+		must(!write_text("/proc/sys/vm/drop_caches", "2"), "squeeze");
+	}
+	for (i = 0; i < 10; i++) {
+		place_open_in(&p, OURS, "tmpfs", "images", "mode=755");
+		image_create(&p, "base", SEED, PAGES / 4 * PAGE);
+		guest_open(&g, &p, "g", PAGES / 4);
+		image = image_open(&p, "base", O_RDONLY);
+		EXPECT_EQ(PAGES / 4 * PAGE, pread(image, g.ram,
+						  PAGES / 4 * PAGE, 0));
+		EXPECT_TRUE(holds_image(g.ram, SEED, 0, PAGES / 4 * PAGE));
+		guest_close(&g);
+		close(image);
+		EXPECT_TRUE(place_close(&p));
+	}
+	kill(pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, child_status(pid));
 }
 
 /* --- an image that cannot be read any more ------------------------------- */

@@ -89,7 +89,7 @@ struct gate {
 void gate_open(struct gate *g);
 void gate_pass(int fd[2]);
 void gate_wait(int fd[2]);
-/* The exit status of a child. */
+/* The exit status of a child, of any if @pid is -1. */
 int child_status(pid_t pid);
 
 #endif /* COWD_TEST_H */
