@@ -204,13 +204,15 @@ int cowd_shrinker_add(struct cowd_mount *mnt)
 	if (!s->shrinker)
 		return -ENOMEM;
 	ret = list_lru_init_memcg(&s->payers, s->shrinker);
-	if (!ret)
-		ret = payers_add(s);
+	if (ret)
+		return ret;
+	/* First: who finds a bit of one that is not registered clears it. */
+	cowd_shrinker_register(s->shrinker);
+	ret = payers_add(s);
 	if (ret)
 		return ret;
 	/* who sees it sees the lists */
 	smp_store_release(&s->ready, true);
-	cowd_shrinker_register(s->shrinker);
 	return 0;
 }
 
