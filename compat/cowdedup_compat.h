@@ -11,6 +11,7 @@
 
 #include <linux/fs.h>
 #include <linux/list_lru.h>
+#include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/namei.h>
 #include <linux/pagemap.h>
@@ -240,6 +241,24 @@ cowd_shmem_vm_ops(const struct file_operations *ops, struct file *shm,
 
 /* What shmem does for its mappings, see shared.c. */
 extern const struct vm_operations_struct *cowd_shmem_ops;
+
+/*
+ * The one node that memory is bound to by a policy, of the mapping or of the
+ * task, or NUMA_NO_NODE.  mmap_lock is held.
+ */
+static inline int cowd_policy_node(const struct vm_area_struct *vma)
+{
+#ifdef CONFIG_NUMA
+	const struct mempolicy *policy = vma->vm_policy ?: current->mempolicy;
+
+	/* which does not set its nodes */
+	if (!policy || policy->mode == MPOL_LOCAL)
+		return NUMA_NO_NODE;
+	if (nodes_weight(policy->nodes) == 1)
+		return first_node(policy->nodes);
+#endif
+	return NUMA_NO_NODE;
+}
 
 /* 6.8: it is also asked where an interleaving policy begins. */
 #ifdef HAVE_GET_POLICY_ILX

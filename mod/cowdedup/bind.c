@@ -236,7 +236,7 @@ static enum cowd_why ram_refuses(struct cowd_ram *ram,
 	if (ram->keep_private)
 		return COWD_STOPPED;
 	/* Another file may be mapped there by now. */
-	if (ram->group != b->group)
+	if (ram->group != b->home.group)
 		return COWD_VMA;
 	if (*n > (vma->vm_end - addr) >> PAGE_SHIFT || pgoff + *n > ram->nr)
 		return COWD_VMA;
@@ -245,11 +245,22 @@ static enum cowd_why ram_refuses(struct cowd_ram *ram,
 	return first_refuse(ram, pgoff, addr, b->page, n);
 }
 
+/* Where the memory shall lie, or else where the reader runs. */
+static int node_of(const struct vm_area_struct *vma)
+{
+	int nid = cowd_policy_node(vma);
+
+	if (nid == NUMA_NO_NODE)
+		nid = numa_mem_id();
+	/* one whose memory is for what can be moved has none for masters */
+	return node_state(nid, N_NORMAL_MEMORY) ? nid : NUMA_NO_NODE;
+}
+
 /**
  * cowd_destination - can a read there be bound?
  * @mnt: mount of the image
  * @addr: address in the reader's memory, at a page's start
- * @b: batch that masters for it will be in; it gets the trust group
+ * @b: batch that masters for it will be in; it gets whose they will be
  * @pages: how many of the same mapping follow
  *
  * A first look, before masters are made for it; cowd_bind() looks again.
@@ -273,7 +284,9 @@ enum cowd_why cowd_destination(struct cowd_mount *mnt, unsigned long addr,
 	why = vma_refuses(mnt, vma);
 	if (!why) {
 		ram = cowd_ram_of_vma(vma);
-		b->group = ram->group;
+		b->home.group = ram->group;
+		b->home.nid = NUMA_NO_NODE;
+		b->nid = mnt->options.replicas ? node_of(vma) : NUMA_NO_NODE;
 		*pages = (vma->vm_end - addr) >> PAGE_SHIFT;
 	}
 	mmap_read_unlock(current->mm);
@@ -423,6 +436,23 @@ out:
 	if (!why)
 		let_go(mnt, b->master, *n);
 	return why;
+}
+
+/**
+ * cowd_rebind - another master with the same content
+ * @ram: guest's memory, cowd_ram.lock held
+ * @pgoff: page that is bound
+ * @m: master of the same image, whose reference is taken
+ */
+void cowd_rebind(struct cowd_ram *ram, pgoff_t pgoff, struct cowd_master *m)
+{
+	struct cowd_master *old = cowd_table_swap(ram, pgoff, m);
+
+	settle(ram, pgoff, &old, 1);
+	/* what the guest has written stays */
+	unmap_mapping_range(ram->mapping, (loff_t)pgoff << PAGE_SHIFT,
+			    PAGE_SIZE, 0);
+	cowd_master_put(old);
 }
 
 /**

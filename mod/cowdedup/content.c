@@ -64,7 +64,7 @@ struct cowd_content {
 
 struct content_key {
 	u64 hash;
-	unsigned int group;
+	struct cowd_home home;
 };
 
 /**
@@ -119,8 +119,8 @@ static void key_of_page(struct content_key *key, const struct cowd_content *c,
 {
 	void *mem = kmap_local_page(page);
 
-	key->hash = xxh64(mem, PAGE_SIZE, c->seed + m->group);
-	key->group = m->group;
+	key->hash = xxh64(mem, PAGE_SIZE, c->seed + m->home.group);
+	key->home = m->home;
 	kunmap_local(mem);
 }
 
@@ -134,9 +134,9 @@ static int key_compare(const struct content_key *a, const struct content_key *b)
 {
 	if (a->hash != b->hash)
 		return a->hash < b->hash ? -1 : 1;
-	if (a->group != b->group)
-		return a->group < b->group ? -1 : 1;
-	return 0;
+	if (a->home.group != b->home.group)
+		return a->home.group < b->home.group ? -1 : 1;
+	return a->home.nid - b->home.nid;
 }
 
 static int node_compare(const void *key, const struct rb_node *node)

@@ -261,6 +261,34 @@ int cowd_refill_bound(struct cowd_master *m)
 	return ret;
 }
 
+/*
+ * Who has the lock may be another fault that does the same, or a bind: so wait
+ * for them, without the lock that the fault holds.  When that does not help, or
+ * must not be done, for they have that lock, too, @m gets its page back.
+ */
+static vm_fault_t leave_replica(struct vm_fault *vmf, struct cowd_master *m)
+{
+	struct cowd_ram *ram = cowd_ram_of_vma(vmf->vma);
+	struct cowd_mount *mnt = m->image->mount;
+	struct file *file;
+
+	if (cowd_replica_leave(ram, vmf->pgoff, m)) {
+		let_go(m);
+		return VM_FAULT_NOPAGE;
+	}
+	if (!fault_flag_allow_retry_first(vmf->flags)) {
+		cowd_count(mnt, COWD_C_FAULTS_AGAIN);
+		return lost(mnt, cowd_refill_bound(m));
+	}
+	file = get_file(vmf->vma->vm_private_data);
+	release_fault_lock(vmf);
+	let_go(m);
+	if (!mutex_lock_killable(&ram->lock))
+		mutex_unlock(&ram->lock);
+	fput(file);
+	return VM_FAULT_RETRY;
+}
+
 /**
  * cowd_show_again - a fault meets a master without a page
  * @vmf: fault
@@ -268,7 +296,8 @@ int cowd_refill_bound(struct cowd_master *m)
  *
  * The first time the page is read without the lock that the fault holds, which
  * may be gone with the mapping then; the file keeps the mount.  When that does
- * not help it is done under the lock, and an error can be told.
+ * not help it is done under the lock, and an error can be told.  A replica that
+ * has no page any more is left for the master.
  *
  * Return: as .fault.
  */
@@ -277,11 +306,13 @@ vm_fault_t cowd_show_again(struct vm_fault *vmf, struct cowd_master *m)
 	struct cowd_mount *mnt = m->image->mount;
 	struct file *file;
 
-	cowd_count(mnt, COWD_C_FAULTS_AGAIN);
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
 		let_go(m);
 		return VM_FAULT_RETRY;
 	}
+	if (cowd_is_replica(m))
+		return leave_replica(vmf, m);
+	cowd_count(mnt, COWD_C_FAULTS_AGAIN);
 	if (!fault_flag_allow_retry_first(vmf->flags))
 		return lost(mnt, cowd_refill_bound(m));
 	file = get_file(vmf->vma->vm_private_data);

@@ -66,7 +66,7 @@ static bool collect_one(struct cowd_image *img, pgoff_t index,
 {
 	struct page *page;
 
-	b->master[i] = cowd_master_get(img, b->group, index);
+	b->master[i] = cowd_master_get(img, b->home, index);
 	if (!b->master[i])
 		return false;
 	page = cowd_master_begin(b->master[i], false, mine);
@@ -109,6 +109,18 @@ static unsigned int find_run(struct cowd_image *img, unsigned long first,
 	return i - from;
 }
 
+/* A replica may be left of a master that is not there any more. */
+static unsigned int find_replicas(struct cowd_image *img, pgoff_t first,
+				  struct cowd_batch *b, unsigned int from,
+				  unsigned int n)
+{
+	struct cowd_home home = { .group = b->home.group, .nid = b->nid };
+
+	if (b->nid == NUMA_NO_NODE)
+		return 0;
+	return find_run(img, cowd_key(home, first), b, from, n);
+}
+
 /*
  * Find or make masters, and fill those that are new, a run at a time.  Nobody
  * waits here for another's while one of its own is not filled, so no two wait
@@ -118,12 +130,13 @@ static unsigned int collect(struct cowd_image *img, pgoff_t first,
 			    unsigned int i, unsigned int n,
 			    struct cowd_batch *b, bool *bad)
 {
-	unsigned long key = cowd_key(b->group, first);
+	unsigned long key = cowd_key(b->home, first);
 	unsigned int run = 0, found;
 	bool mine = false;
 
 	while (i < n) {
-		found = find_run(img, key, b, i, n);
+		found = find_run(img, key, b, i, n) ?:
+			find_replicas(img, first, b, i, n);
 		if (!found && !collect_one(img, first + i, b, i, &mine))
 			break;
 		if (!found && mine) {
@@ -159,14 +172,14 @@ static bool is_good(struct cowd_master *m, struct page *page)
  * @img: image, in use
  * @first: its first page
  * @n: pages, at most @b's room
- * @b: where they go, each with a reference; of its trust group
+ * @b: where they go, each with a reference; of its home
  *
  * Return: how many there are, from the first one on.
  */
 unsigned int cowd_masters_find(struct cowd_image *img, pgoff_t first,
 			       unsigned int n, struct cowd_batch *b)
 {
-	return find_run(img, cowd_key(b->group, first), b, 0, n);
+	return find_run(img, cowd_key(b->home, first), b, 0, n);
 }
 
 /**
@@ -174,7 +187,7 @@ unsigned int cowd_masters_find(struct cowd_image *img, pgoff_t first,
  * @img: image, in use
  * @first: its first page
  * @n: pages, all within the image, at most @b's room
- * @b: where they go, each with a reference; of its trust group
+ * @b: where they go, each with a reference; of its home
  * @why: why there are fewer
  *
  * No lock is held: it reads the image.  A master may lose its page again, when

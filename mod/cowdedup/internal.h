@@ -37,8 +37,10 @@
 #include <linux/kobject.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/path.h>
 #include <linux/percpu.h>
 #include <linux/refcount.h>
@@ -63,6 +65,7 @@
 struct cowd_content;
 struct cowd_image;
 struct cowd_leaf;
+struct cowd_ram;
 struct cowd_shrinker;
 struct cowdedup_unshare;
 struct mem_cgroup;
@@ -108,6 +111,10 @@ enum cowd_counter {
 	COWD_C_BYTES_HASHED,		/* to look for one */
 	COWD_C_HASH_COLLISIONS,		/* and the pages were not equal */
 	COWD_C_RAM_AGED,		/* a guest was unmapped */
+	COWD_C_REPLICAS_MADE,		/* masters copied to another node */
+	COWD_C_REPLICAS_LEFT,		/* pages that lost theirs, and showed
+					 * the master instead
+					 */
 	COWD_COUNTERS
 };
 
@@ -129,6 +136,7 @@ struct cowd_percpu {
  * @shared: guests' memory is mapped shared
  * @adaptive: reads are copied where that is cheaper
  * @content: equal pages of images are held once
+ * @replicas: masters that are used from another node have copies there
  */
 struct cowd_options {
 	char *images;
@@ -141,6 +149,7 @@ struct cowd_options {
 	bool shared;
 	bool adaptive;
 	bool content;
+	bool replicas;
 };
 
 struct fs_context;
@@ -176,6 +185,7 @@ int cowd_show_options(struct seq_file *seq, struct dentry *root);
  *	unmapped
  * @content: the index of their pages by content, or NULL
  * @masters: pages of masters
+ * @replicas: those of them that are replicas
  * @alike: masters that show one of these beside another
  * @max_masters: how many pages there may be, 0 for no limit (READ_ONCE)
  * @bound: pages of guests that are bound
@@ -200,6 +210,7 @@ struct cowd_mount {
 	unsigned long in_vain;
 	struct cowd_content *content;
 	atomic_long_t masters;
+	atomic_long_t replicas;
 	atomic_long_t alike;
 	unsigned long max_masters;
 	atomic_long_t bound;
@@ -230,6 +241,14 @@ extern struct file_system_type cowd_fs_type;
 
 /* --- image.c ------------------------------------------------------------- */
 
+/* What reclaim takes, in this order; see reclaim.c. */
+enum cowd_take {
+	COWD_TAKE_UNBOUND,
+	COWD_TAKE_REPLICAS,
+	COWD_TAKE_BOUND,
+	COWD_TAKES
+};
+
 /**
  * struct cowd_image - a file that guests read
  * @ref: its inode in images/, and one for all users together
@@ -243,8 +262,7 @@ extern struct file_system_type cowd_fs_type;
  * @why: COWD_BOUND, or why nothing of it is shared (READ_ONCE)
  * @masters: struct cowd_master by cowd_key()
  * @link: in cowd_mount.list
- * @scan: where the shrinker goes on, for masters that are not bound and for
- *	those that are; under cowd_mount.lock
+ * @scan: where the shrinker goes on, by enum cowd_take; under cowd_mount.lock
  */
 struct cowd_image {
 	struct kref ref;
@@ -257,7 +275,7 @@ struct cowd_image {
 	enum cowd_why why;
 	struct xarray masters;
 	struct list_head link;
-	unsigned long scan[2];
+	unsigned long scan[COWD_TAKES];
 };
 
 struct cowd_image *cowd_image_get(struct cowd_mount *mnt,
@@ -276,6 +294,16 @@ bool cowd_is_image(const struct file *file);
 extern const struct dentry_operations cowd_dentry_ops;
 
 /* --- master.c ------------------------------------------------------------ */
+
+/**
+ * struct cowd_home - whose masters
+ * @group: trust group
+ * @nid: of replicas, the node; else NUMA_NO_NODE
+ */
+struct cowd_home {
+	unsigned int group;
+	int nid;
+};
 
 /**
  * struct cowd_payment - while the mounter pays for what is allocated
@@ -304,38 +332,62 @@ static inline void cowd_payment_end(struct cowd_payment old)
 /**
  * struct cowd_master - the one copy of a page of an image
  * @ref: the image's index, each binding, and whoever looks at it
- * @group: its trust group
+ * @home: its trust group, and node
  * @image: of which
  * @index: page of the image
  * @page: ours, or NULL; see cowd_master_page().  It is not written any more
  *	once it is up to date.  With content=on others may show it, too.
+ * @far: nodes it has been used from, by their number modulo BITS_PER_LONG, if
+ *	it lies on another; see replicas.c
  * @same: with content=on, in the list of those; see content.c
- * @rcu: for those who find it in the index while it goes
+ * @rcu: for those who find it in the index while it goes; it shows nothing then
  */
 struct cowd_master {
 	refcount_t ref;
-	unsigned int group;
+	struct cowd_home home;
 	struct cowd_image *image;
 	pgoff_t index;
 	struct page *page;
-	struct hlist_node same;
-	struct rcu_head rcu;
+	unsigned long far;
+	union {
+		struct hlist_node same;
+		struct rcu_head rcu;
+	};
 };
 
 /*
  * Where a master is in the index of its image: each trust group has masters of
- * its own.
+ * its own, and so has each node, its replicas.
  */
-#define COWD_GROUP_SHIFT	40
+#define COWD_INDEX_BITS		36
+/* of what is left, for as many nodes as this machine can have */
+#define COWD_NODE_BITS		order_base_2(nr_node_ids + 1)
+#define COWD_GROUPS \
+	BIT(BITS_PER_LONG - COWD_INDEX_BITS - COWD_NODE_BITS)
 
-static inline unsigned long cowd_key(unsigned int group, pgoff_t index)
+static inline unsigned long cowd_key(struct cowd_home home, pgoff_t index)
 {
-	return (unsigned long)group << COWD_GROUP_SHIFT | index;
+	unsigned long space = home.group;
+
+	BUILD_BUG_ON(NUMA_NO_NODE != -1);
+	space = space << COWD_NODE_BITS | (home.nid + 1);
+	return space << COWD_INDEX_BITS | index;
 }
 
-struct cowd_master *cowd_master_get(struct cowd_image *img, unsigned int group,
-				    pgoff_t index);
+/* In the index of an image, its replicas. */
+#define COWD_REPLICA	XA_MARK_0
+
+static inline bool cowd_is_replica(const struct cowd_master *m)
+{
+	return m->home.nid != NUMA_NO_NODE;
+}
+
+struct cowd_master *cowd_master_find(struct cowd_image *img,
+				     struct cowd_home home, pgoff_t index);
+struct cowd_master *cowd_master_get(struct cowd_image *img,
+				    struct cowd_home home, pgoff_t index);
 void cowd_master_put(struct cowd_master *m);
+void cowd_master_forget(struct cowd_master *m);
 bool cowd_master_free(struct cowd_master *m);
 void cowd_masters_drop(struct cowd_image *img);
 struct page *cowd_master_page(const struct cowd_master *m);
@@ -363,6 +415,12 @@ unsigned int cowd_masters_get(struct cowd_image *img, pgoff_t first,
 			      enum cowd_why *why);
 int cowd_master_refill(struct cowd_master *m);
 
+/* --- replicas.c ---------------------------------------------------------- */
+
+void cowd_replicas_use(struct cowd_batch *b, unsigned int n);
+bool cowd_replica_leave(struct cowd_ram *ram, pgoff_t pgoff,
+			struct cowd_master *m);
+
 /* --- reclaim.c ----------------------------------------------------------- */
 
 long cowd_reclaim(struct cowd_mount *mnt, unsigned long nr, int nid, bool hard);
@@ -381,7 +439,8 @@ void cowd_shrinker_remove(struct cowd_mount *mnt);
 /**
  * struct cowd_batch - what a read works on
  * @room: how many pages at once
- * @group: trust group of the masters
+ * @home: of the masters that are not replicas
+ * @nid: node that shall have replicas, or NUMA_NO_NODE
  * @filled: some of the masters were not there
  * @master: masters that the reader holds
  * @vec: their pages, until they have content
@@ -389,7 +448,8 @@ void cowd_shrinker_remove(struct cowd_mount *mnt);
  */
 struct cowd_batch {
 	unsigned int room;
-	unsigned int group;
+	struct cowd_home home;
+	int nid;
 	bool filled;
 	struct cowd_master **master;
 	union {
@@ -525,6 +585,7 @@ enum cowd_why cowd_destination(struct cowd_mount *mnt, unsigned long addr,
 			       struct cowd_batch *b, unsigned long *pages);
 enum cowd_why cowd_bind(struct cowd_mount *mnt, unsigned long addr,
 			struct cowd_batch *b, unsigned int *n);
+void cowd_rebind(struct cowd_ram *ram, pgoff_t pgoff, struct cowd_master *m);
 void cowd_unbind(struct cowd_ram *ram, pgoff_t first, pgoff_t end, bool cows);
 void cowd_unbind_broken(struct cowd_ram *ram, pgoff_t pgoff);
 void cowd_cut_off(struct cowd_ram *ram, loff_t size);

@@ -18,7 +18,8 @@
  * - ram.c, table.c: ram/, and what is bound there.
  * - image.c, master.c: an image in use and the copies of its pages; fill.c,
  *   reclaim.c: how these get their content and give their memory back;
- *   content.c: equal ones are held once; shrinker.c: who asks for memory.
+ *   content.c: equal ones are held once; replicas.c: others have copies on
+ *   other nodes; shrinker.c: who asks for memory.
  * - read.c, piece.h: a read, cut into what is bound and what is copied.
  * - bind.c, fault.c: how memory becomes the image's, and how it is mapped.
  * - dev.c: /dev/cowdedup; unshare.c: taking sharing back.

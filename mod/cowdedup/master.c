@@ -29,13 +29,21 @@
 
 /* --- the object ---------------------------------------------------------- */
 
-static struct cowd_master *master_find(struct cowd_image *img,
-				       unsigned long key)
+/**
+ * cowd_master_find - the master of a page, if there is one
+ * @img: image, in use
+ * @home: whose
+ * @index: page of the image
+ *
+ * Return: with a reference, with or without content; or NULL.
+ */
+struct cowd_master *cowd_master_find(struct cowd_image *img,
+				     struct cowd_home home, pgoff_t index)
 {
 	struct cowd_master *m;
 
 	rcu_read_lock();
-	m = xa_load(&img->masters, key);
+	m = xa_load(&img->masters, cowd_key(home, index));
 	if (m && !refcount_inc_not_zero(&m->ref))
 		m = NULL;
 	rcu_read_unlock();
@@ -44,7 +52,7 @@ static struct cowd_master *master_find(struct cowd_image *img,
 
 /* With a reference for the index and one for the caller. */
 static struct cowd_master *master_new(struct cowd_image *img,
-				      unsigned int group, pgoff_t index)
+				      struct cowd_home home, pgoff_t index)
 {
 	struct cowd_master *m;
 
@@ -52,31 +60,40 @@ static struct cowd_master *master_new(struct cowd_image *img,
 	if (!m)
 		return NULL;
 	refcount_set(&m->ref, 2);
-	m->group = group;
+	m->home = home;
 	m->image = img;
 	m->index = index;
 	return m;
 }
 
+/* Whatever is there by now is a replica, if @m is. */
+static void mark(const struct cowd_master *m)
+{
+	if (cowd_is_replica(m))
+		xa_set_mark(&m->image->masters, cowd_key(m->home, m->index),
+			    COWD_REPLICA);
+}
+
 /* Make a master, or find the one that somebody else has made meanwhile. */
 static struct cowd_master *master_add(struct cowd_image *img,
-				      unsigned int group, pgoff_t index)
+				      struct cowd_home home, pgoff_t index)
 {
-	unsigned long key = cowd_key(group, index);
 	struct cowd_master *m = NULL, *new, *old;
 
-	new = master_new(img, group, index);
+	new = master_new(img, home, index);
 	if (!new)
 		return NULL;
 	do {
-		old = xa_cmpxchg(&img->masters, key, NULL, new,
-				 GFP_KERNEL | NO_RETRY);
-		if (!old)
+		old = xa_cmpxchg(&img->masters, cowd_key(home, index), NULL,
+				 new, GFP_KERNEL | NO_RETRY);
+		if (!old) {
+			mark(new);
 			return new;
+		}
 		if (xa_is_err(old))
 			break;
 		/* Somebody was faster; theirs may be gone again. */
-		m = master_find(img, key);
+		m = cowd_master_find(img, home, index);
 	} while (!m);
 	kfree(new);
 	return m;
@@ -85,31 +102,46 @@ static struct cowd_master *master_add(struct cowd_image *img,
 /**
  * cowd_master_get - the master of a page, with or without content
  * @img: image, in use
- * @group: trust group
+ * @home: whose
  * @index: page of the image
  *
  * Return: with a reference; NULL without memory.
  */
-struct cowd_master *cowd_master_get(struct cowd_image *img, unsigned int group,
-				    pgoff_t index)
+struct cowd_master *cowd_master_get(struct cowd_image *img,
+				    struct cowd_home home, pgoff_t index)
 {
-	struct cowd_master *m = master_find(img, cowd_key(group, index));
+	struct cowd_master *m = cowd_master_find(img, home, index);
 	struct cowd_payment old;
 
 	if (m)
 		return m;
 	old = cowd_payment_begin(img->mount);
-	m = master_add(img, group, index);
+	m = master_add(img, home, index);
 	/* as page_new() */
 	if (!m && cowd_reclaim(img->mount, 512, NUMA_NO_NODE, false) > 0)
-		m = master_add(img, group, index);
+		m = master_add(img, home, index);
 	cowd_payment_end(old);
 	return m;
 }
 
-static void page_gone(struct cowd_mount *mnt)
+static void page_comes(const struct cowd_master *m)
 {
+	struct cowd_mount *mnt = m->image->mount;
+
+	atomic_long_inc(&mnt->masters);
+	if (cowd_is_replica(m))
+		atomic_long_inc(&mnt->replicas);
+	cowd_count(mnt, COWD_C_MASTERS_FILLED);
+}
+
+/* Those who show the same page are all replicas, of one node, or none is. */
+static void page_gone(const struct cowd_master *m)
+{
+	struct cowd_mount *mnt = m->image->mount;
+
 	atomic_long_dec(&mnt->masters);
+	if (cowd_is_replica(m))
+		atomic_long_dec(&mnt->replicas);
 	cowd_count(mnt, COWD_C_MASTERS_FREED);
 }
 
@@ -119,17 +151,16 @@ static void page_gone(struct cowd_mount *mnt)
  */
 static bool master_leave(struct cowd_master *m, struct page *page)
 {
-	struct cowd_mount *mnt = m->image->mount;
 	bool last = true;
 
-	if (mnt->content) {
+	if (m->image->mount->content) {
 		if (!cowd_content_leave(m, page, &last))
 			return false;
 	} else {
 		WRITE_ONCE(m->page, NULL);
 	}
 	if (last)
-		page_gone(mnt);
+		page_gone(m);
 	put_page(page);
 	return last;
 }
@@ -156,6 +187,32 @@ void cowd_master_put(struct cowd_master *m)
 {
 	if (refcount_dec_and_test(&m->ref))
 		cowd_master_free(m);
+}
+
+/**
+ * cowd_master_forget - let a master go, and if nobody else has it, for good
+ * @m: master; its image is in use
+ */
+void cowd_master_forget(struct cowd_master *m)
+{
+	unsigned long key = cowd_key(m->home, m->index);
+	struct xarray *masters = &m->image->masters;
+	bool found, gone = false;
+
+	xa_lock(masters);
+	/* The index's reference is taken away under its lock. */
+	found = xa_load(masters, key) == m;
+	if (found) {
+		refcount_dec(&m->ref);
+		gone = refcount_dec_if_one(&m->ref);
+	}
+	if (gone)
+		__xa_erase(masters, key);
+	xa_unlock(masters);
+	if (gone)
+		cowd_master_free(m);
+	else if (!found)
+		cowd_master_put(m);
 }
 
 /**
@@ -215,15 +272,25 @@ static bool may_have_more(struct cowd_mount *mnt)
 	return !max || atomic_long_read(&mnt->masters) < max;
 }
 
-static struct page *page_try(struct cowd_mount *mnt)
+/*
+ * Nothing goes for a replica that no guest needs, and on another node it is of
+ * no use.
+ */
+static struct page *page_try(const struct cowd_master *m, bool must)
 {
+	const gfp_t gfp = GFP_HIGHUSER | __GFP_ACCOUNT | NO_RETRY;
+	struct cowd_mount *mnt = m->image->mount;
 	struct cowd_payment old;
 	struct page *page;
 
 	if (!may_have_more(mnt))
 		return NULL;
 	old = cowd_payment_begin(mnt);
-	page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT | NO_RETRY);
+	if (cowd_is_replica(m) && !must)
+		page = alloc_pages_node(m->home.nid, (gfp & ~__GFP_RECLAIM) |
+						     __GFP_THISNODE, 0);
+	else
+		page = alloc_page(gfp);
 	cowd_payment_end(old);
 	return page;
 }
@@ -233,12 +300,13 @@ static struct page *page_try(struct cowd_mount *mnt)
  * above why that is done here.  A page that a guest has lost and needs back is
  * not refused: nobody pays for it then.
  */
-static struct page *page_new(struct cowd_mount *mnt, bool must)
+static struct page *page_new(const struct cowd_master *m, bool must)
 {
-	struct page *page = page_try(mnt);
+	struct page *page = page_try(m, must);
 
-	if (!page && cowd_reclaim(mnt, 512, NUMA_NO_NODE, false) > 0)
-		page = page_try(mnt);
+	if (!page && (must || !cowd_is_replica(m)) &&
+	    cowd_reclaim(m->image->mount, 512, NUMA_NO_NODE, false) > 0)
+		page = page_try(m, must);
 	if (!page && must)
 		page = alloc_page(GFP_HIGHUSER);
 	return page;
@@ -255,21 +323,19 @@ static struct page *page_new(struct cowd_mount *mnt, bool must)
  */
 struct page *cowd_master_begin(struct cowd_master *m, bool must, bool *mine)
 {
-	struct cowd_mount *mnt = m->image->mount;
 	struct page *page, *new = NULL;
 
 	*mine = false;
 	while (!(page = cowd_master_page(m))) {
 		if (!new)
-			new = page_new(mnt, must);
+			new = page_new(m, must);
 		if (!new)
 			return NULL;
 		/* Nobody sees it yet. */
 		lock_page(new);
 		get_page(new);
 		if (!cmpxchg(&m->page, NULL, new)) {
-			atomic_long_inc(&mnt->masters);
-			cowd_count(mnt, COWD_C_MASTERS_FILLED);
+			page_comes(m);
 			*mine = true;
 			return new;
 		}
@@ -297,7 +363,7 @@ void cowd_master_end(struct cowd_master *m, struct page *page, bool good)
 	if (!good) {
 		master_leave(m, page);
 	} else if (mnt->content && cowd_content_merge(m, page)) {
-		page_gone(mnt);
+		page_gone(m);
 		cowd_count(mnt, COWD_C_MASTERS_MERGED);
 	} else {
 		SetPageUptodate(page);
@@ -334,11 +400,10 @@ static bool clear_one(struct cowd_master *m, struct page *page, bool idle)
  */
 bool cowd_master_clear(struct cowd_master *m, struct page *page, bool idle)
 {
-	struct cowd_mount *mnt = m->image->mount;
-
-	if (mnt->content ? !cowd_content_clear(m, page, idle) :
+	if (m->image->mount->content ?
+	    !cowd_content_clear(m, page, idle) :
 			   !clear_one(m, page, idle))
 		return false;
-	page_gone(mnt);
+	page_gone(m);
 	return true;
 }

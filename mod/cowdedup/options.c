@@ -13,7 +13,7 @@
 
 enum option {
 	OPT_IMAGES, OPT_MODE, OPT_RECLAIM, OPT_STRICT, OPT_GROUP, OPT_UID,
-	OPT_GID, OPT_ADAPTIVE, OPT_CONTENT, OPT_LATER,
+	OPT_GID, OPT_ADAPTIVE, OPT_CONTENT, OPT_REPLICAS,
 };
 
 static const struct constant_table on_off[] = {
@@ -38,8 +38,7 @@ const struct fs_parameter_spec cowd_parameters[] = {
 	fsparam_u32("uid", OPT_UID),
 	fsparam_u32("gid", OPT_GID),
 	fsparam_enum("content", OPT_CONTENT, on_off),
-	/* what it will take, so that the same command works then */
-	fsparam_enum("replicas", OPT_LATER, on_off),
+	fsparam_enum("replicas", OPT_REPLICAS, on_off),
 	{}
 };
 
@@ -65,7 +64,8 @@ bool cowd_options_equal(const struct cowd_options *a,
 	return !strcmp(a->images, b->images) && a->reclaim == b->reclaim &&
 	       a->strict == b->strict && a->group_dir == b->group_dir &&
 	       a->shared == b->shared && a->adaptive == b->adaptive &&
-	       a->content == b->content && a->mode == b->mode &&
+	       a->content == b->content && a->replicas == b->replicas &&
+	       a->mode == b->mode &&
 	       uid_eq(a->uid, b->uid) && gid_eq(a->gid, b->gid);
 }
 
@@ -138,11 +138,9 @@ int cowd_parse_option(struct fs_context *fc, struct fs_parameter *param,
 	case OPT_UID:
 	case OPT_GID:
 		return parse_owner(fc, o, opt, result.uint_32);
-	case OPT_LATER:
-		if (!result.uint_32)
-			return 0;
-		return invalf(fc, "cowdedup: %s=on is not there yet",
-			      param->key);
+	case OPT_REPLICAS:
+		o->replicas = result.uint_32;
+		return 0;
 	default:
 		return opt;
 	}
@@ -166,6 +164,8 @@ int cowd_show_options(struct seq_file *seq, struct dentry *root)
 		seq_puts(seq, ",adaptive=on");
 	if (o->content)
 		seq_puts(seq, ",content=on");
+	if (o->replicas)
+		seq_puts(seq, ",replicas=on");
 	if (!uid_eq(o->uid, GLOBAL_ROOT_UID))
 		seq_printf(seq, ",uid=%u",
 			   from_kuid_munged(&init_user_ns, o->uid));

@@ -315,12 +315,15 @@ static unsigned int group_of(const struct inode *dir)
 static bool new_group(struct inode *dir, unsigned int *group)
 {
 	struct cowd_mount *mnt = cowd_mount_of(dir->i_sb);
+	const long last = COWD_GROUPS - 1;
+	long had;
 
 	*group = group_of(dir);
 	if (!mnt->options.group_dir || *group)
 		return true;
-	*group = atomic_long_inc_return(&mnt->groups);
-	return *group < 1u << (BITS_PER_LONG - COWD_GROUP_SHIFT);
+	had = atomic_long_fetch_add_unless(&mnt->groups, 1, last);
+	*group = had + 1;
+	return had < last;
 }
 
 static struct inode *ram_dir(struct super_block *sb, struct inode *dir,

@@ -158,6 +158,8 @@ static size_t bind_pages(struct cowd_read *r, unsigned long addr,
 
 	got = cowd_masters_get(r->img, r->pos >> PAGE_SHIFT, pages, &r->batch,
 			       why);
+	if (r->batch.nid != NUMA_NO_NODE)
+		cowd_replicas_use(&r->batch, got);
 	if (got)
 		return use_masters(r, addr, got, len, why);
 	*len = (size_t)pages << PAGE_SHIFT;
@@ -196,7 +198,7 @@ static size_t bind_some(struct cowd_read *r, unsigned long addr, size_t *len,
 
 	*why = READ_ONCE(r->img->why);
 	/* masters there would have the names of another group's */
-	if (r->pos >> PAGE_SHIFT >= BIT(COWD_GROUP_SHIFT) - COWD_BATCH)
+	if (r->pos >> PAGE_SHIFT >= BIT(COWD_INDEX_BITS) - COWD_BATCH)
 		*why = COWD_IMAGE;
 	if (!*why)
 		*why = cowd_destination(r->img->mount, addr, &r->batch, &pages);

@@ -3,9 +3,10 @@
  * reclaim.c - pages of masters are given back when memory is short, or broken
  *
  * First go masters that no guest has bound.  Then the pages of bound ones that
- * no page table has: the next fault there reads the image again.  When there is
- * neither, the memory of one guest is unmapped, so that what it uses shows
- * itself by its faults and the rest can go the next time.
+ * no page table has: of replicas, where the next fault shows the master, and
+ * then of others, where it reads the image again.  When there is neither,
+ * the memory of one guest is unmapped, so that what it uses shows itself by its
+ * faults and the rest can go the next time.
  *
  * Nothing here waits for a lock that somebody may hold who waits for memory:
  * cowd_mount.lock is tried, and under it nobody allocates.
@@ -37,8 +38,8 @@ unsigned long cowd_reclaim_count(struct cowd_mount *mnt)
  * Is a page freed?
  */
 static bool take(struct cowd_image *img, unsigned long index,
-		 struct cowd_master *m, int nid, bool bound,
-		 unsigned long *left)
+		 struct cowd_master *m, int nid,
+		 enum cowd_take what, unsigned long *left)
 {
 	bool taken = false, gone = false;
 	struct page *page = NULL;
@@ -54,7 +55,7 @@ static bool take(struct cowd_image *img, unsigned long index,
 	if (refcount_dec_if_one(&m->ref)) {
 		__xa_erase(&img->masters, index);
 		gone = true;
-	} else if (bound && page) {
+	} else if (page && what != COWD_TAKE_UNBOUND) {
 		taken = cowd_master_clear(m, page, true);
 	}
 out:
@@ -74,33 +75,37 @@ out:
 
 /* Look at *@left masters from *@scan on, or up to the last one. */
 static unsigned long reclaim_from(struct cowd_image *img, unsigned long *scan,
-				  unsigned long *left, int nid, bool bound)
+				  unsigned long *left, int nid,
+				  enum cowd_take what)
 {
-	unsigned long taken = 0, looked = 0, index;
+	xa_mark_t which = what == COWD_TAKE_REPLICAS ? COWD_REPLICA :
+						       XA_PRESENT;
+	unsigned long taken = 0, looked = 0, index = *scan;
 	struct cowd_master *m;
 
-	xa_for_each_start(&img->masters, index, m, *scan) {
+	for (m = xa_find(&img->masters, &index, ULONG_MAX, which); m;
+	     m = xa_find_after(&img->masters, &index, ULONG_MAX, which)) {
 		if (!*left || looked++ == COWD_LOOK) {
 			*scan = index;
 			*left = 0;
 			return taken;
 		}
-		taken += take(img, index, m, nid, bound, left);
+		taken += take(img, index, m, nid, what, left);
 	}
 	*scan = 0;
 	return taken;
 }
 
 static unsigned long reclaim_image(struct cowd_image *img, unsigned long nr,
-				   int nid, bool bound)
+				   int nid, enum cowd_take what)
 {
-	unsigned long *scan = &img->scan[bound], taken;
+	unsigned long *scan = &img->scan[what], taken;
 
 	lockdep_assert_held(&img->mount->lock);
-	taken = reclaim_from(img, scan, &nr, nid, bound);
+	taken = reclaim_from(img, scan, &nr, nid, what);
 	/* round once, or nodes that take turns see the same part each time */
 	if (nr)
-		taken += reclaim_from(img, scan, &nr, nid, bound);
+		taken += reclaim_from(img, scan, &nr, nid, what);
 	return taken;
 }
 
@@ -168,13 +173,13 @@ static void unmap_one(struct cowd_mount *mnt)
 }
 
 static unsigned long reclaim_images(struct cowd_mount *mnt, unsigned long nr,
-				    int nid, bool bound)
+				    int nid, enum cowd_take what)
 {
 	struct cowd_image *img;
 	unsigned long taken = 0;
 
 	list_for_each_entry(img, &mnt->list, link)
-		taken += reclaim_image(img, nr, nid, bound);
+		taken += reclaim_image(img, nr, nid, what);
 	return taken;
 }
 
@@ -183,8 +188,8 @@ static unsigned long reclaim_images(struct cowd_mount *mnt, unsigned long nr,
  * @mnt: mount
  * @nr: how many to look at
  * @nid: on which node, or NUMA_NO_NODE
- * @hard: when all are bound, take those that are not mapped, and when there are
- *	none of those, unmap a guest
+ * @hard: when all are bound, take those that are not mapped, not only replicas,
+ *	and when there are none of those, unmap a guest
  *
  * Called by the shrinker, and when there is none for a new master: then not
  * hard, for one guest would take from another what it needs again.
@@ -197,11 +202,14 @@ long cowd_reclaim(struct cowd_mount *mnt, unsigned long nr, int nid, bool hard)
 
 	if (!mutex_trylock(&mnt->lock))
 		return -EBUSY;
-	taken = reclaim_images(mnt, nr, nid, false);
+	taken = reclaim_images(mnt, nr, nid, COWD_TAKE_UNBOUND);
 	hard &= mnt->options.reclaim;
+	if (!taken && mnt->options.reclaim && atomic_long_read(&mnt->replicas))
+		taken = reclaim_images(mnt, nr, nid, COWD_TAKE_REPLICAS);
 	if (!taken && hard)
-		taken = reclaim_images(mnt, nr, nid, true);
-	mnt->in_vain = taken ? 0 : mnt->in_vain + nr;
+		taken = reclaim_images(mnt, nr, nid, COWD_TAKE_BOUND);
+	if (hard)
+		mnt->in_vain = taken ? 0 : mnt->in_vain + nr;
 	if (!taken && hard)
 		unmap_one(mnt);
 	mutex_unlock(&mnt->lock);

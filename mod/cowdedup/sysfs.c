@@ -136,6 +136,15 @@ static ssize_t masters_sharing_show(struct kobject *kobj,
 
 static struct kobj_attribute masters_sharing_attr = __ATTR_RO(masters_sharing);
 
+static ssize_t replicas_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%ld\n",
+			  atomic_long_read(&to_mount(kobj)->replicas));
+}
+
+static struct kobj_attribute replicas_attr = __ATTR_RO(replicas);
+
 static ssize_t pages_sharing_show(struct kobject *kobj,
 				  struct kobj_attribute *attr, char *buf)
 {
@@ -205,12 +214,15 @@ COWD_COUNT(masters_merged, COWD_C_MASTERS_MERGED);
 COWD_COUNT(bytes_hashed, COWD_C_BYTES_HASHED);
 COWD_COUNT(hash_collisions, COWD_C_HASH_COLLISIONS);
 COWD_COUNT(ram_aged, COWD_C_RAM_AGED);
+COWD_COUNT(replicas_made, COWD_C_REPLICAS_MADE);
+COWD_COUNT(replicas_left, COWD_C_REPLICAS_LEFT);
 
 static struct attribute *mount_attrs[] = {
 	&images_attr.attr,
 	&max_masters_attr.attr,
 	&masters_attr.attr,
 	&masters_sharing_attr.attr,
+	&replicas_attr.attr,
 	&pages_sharing_attr.attr,
 	&ram_files_attr.attr,
 	&counter_bytes_read.attr.attr,
@@ -244,6 +256,8 @@ static struct attribute *mount_attrs[] = {
 	&counter_bytes_hashed.attr.attr,
 	&counter_hash_collisions.attr.attr,
 	&counter_ram_aged.attr.attr,
+	&counter_replicas_made.attr.attr,
+	&counter_replicas_left.attr.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(mount);
