@@ -280,10 +280,14 @@ TEST_F(files, mount_options)
 		 self->p.images);
 	EXPECT_EQ(-1, mount("none", self->p.mnt, "cowdedup", 0, options));
 	EXPECT_EQ(EINVAL, errno);
-	snprintf(options, sizeof(options), "images=%s,replicas=on",
+	snprintf(options, sizeof(options), "images=%s,replicas=2",
 		 self->p.images);
 	EXPECT_EQ(-1, mount("none", self->p.mnt, "cowdedup", 0, options));
 	EXPECT_EQ(EINVAL, errno);
+	snprintf(options, sizeof(options), "images=%s,content=on,replicas=on",
+		 self->p.images);
+	ASSERT_EQ(0, mount("none", self->p.mnt, "cowdedup", 0, options));
+	ASSERT_EQ(0, umount(self->p.mnt));
 	snprintf(options, sizeof(options), "images=%s,mode=other",
 		 self->p.images);
 	EXPECT_EQ(-1, mount("none", self->p.mnt, "cowdedup", 0, options));

@@ -7,10 +7,14 @@
  * as soon as the read returns and a moment later, that nothing of the block
  * before is left.  Meanwhile others touch the region without pause; a writer
  * writes one word of each page, which makes private copies all the time.
+ *
+ * As replicas-cowd_race, and as shared-cowd_race, with replicas=on: the reader
+ * goes from node to node; and one reads on a node while memory is short.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <numa.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,11 +37,13 @@
 #define BLOCKS	8
 #define WRITTEN	77		/* the word that the writer writes */
 #define WORDS	(PAGE / 8)
+#define ENOUGH	6		/* rounds, at least */
 
 static struct place place;
 static struct guest guest;
 static int image;
 static volatile bool stop;
+static bool replicas;
 static unsigned long torn, stale, reads, rounds, huge;
 static int failed, test_no;
 
@@ -73,6 +79,12 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* A machine that is slow, or busy, takes longer for what has to happen. */
+static bool go_on(double end, unsigned long done)
+{
+	return now() < end || done < ENOUGH;
 }
 
 static void result(bool ok, const char *what)
@@ -154,7 +166,9 @@ static void read_blocks(double seconds, unsigned int n)
 
 	rounds = 0;
 	stale = 0;
-	while (now() < end) {
+	while (go_on(end, rounds)) {
+		if (replicas)
+			numa_run_on_node(rounds / 5 % (numa_max_node() + 1));
 		block = (block + 3) % BLOCKS;
 		first = rounds * n % REGION;
 		if (pread(image, guest.ram + first * PAGE, n * PAGE,
@@ -213,13 +227,14 @@ static void run_binds(double seconds, unsigned int n, const char *what)
 	pthread_create(&t[3], NULL, huge_maker, NULL);
 	read_blocks(seconds, n);
 	stop = true;
+	numa_run_on_node(-1);
 	for (i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	printf("# %lu reads of %u pages, %lu touches, %lu stale, %lu torn\n",
 	       rounds, n, reads, stale, torn);
 	if (shared_mode())
 		printf("# %lu huge pages came\n", huge);
-	result(rounds > 5 && reads > 5 && !stale && !torn, what);
+	result(rounds >= ENOUGH && reads > 5 && !stale && !torn, what);
 }
 
 /* A control: no other thread runs. */
@@ -256,7 +271,7 @@ static void run_punch(double seconds)
 	pthread_create(&t[0], NULL, truncater, NULL);
 	pthread_create(&t[1], NULL, toucher, NULL);
 	pthread_create(&t[2], NULL, huge_maker, NULL);
-	while (now() < end) {
+	while (go_on(end, rounds)) {
 		block = (block + 3) % BLOCKS;
 		if (pread(image, guest.ram, REGION * PAGE,
 			  block * REGION * PAGE) != REGION * PAGE)
@@ -281,7 +296,7 @@ static void run_punch(double seconds)
 	pthread_join(t[1], NULL);
 	pthread_join(t[2], NULL);
 	printf("# %lu rounds, %lu wrong words, %lu torn\n", rounds, bad, torn);
-	result(rounds > 5 && !bad && !torn, "reads against holes");
+	result(rounds >= ENOUGH && !bad && !torn, "reads against holes");
 }
 
 /* Shared memory is in the file as long as that is there. */
@@ -303,7 +318,7 @@ static void run_kills(double seconds)
 	int status;
 
 	madvise(guest.ram, guest.pages * PAGE, MADV_DONTFORK);
-	while (now() < end) {
+	while (go_on(end, killed)) {
 		i = (i + 1) % 3;
 		if (pid[i]) {
 			usleep(2000);
@@ -339,7 +354,107 @@ static void run_kills(double seconds)
 	}
 	madvise(guest.ram, guest.pages * PAGE, MADV_DOFORK);
 	printf("# %lu guests killed\n", killed);
-	result(killed > 2 && !bad, "guests are killed while they read");
+	result(killed >= ENOUGH && !bad, "guests are killed while they read");
+}
+
+/*
+ * A guest on the other node, all of it bound to replicas, in any order; one on
+ * this node keeps the masters.
+ */
+static struct guest far;
+
+/* What it shows is of a block, whatever happens in between. */
+static void *far_toucher(void *arg)
+{
+	unsigned int at = (uintptr_t)arg;
+
+	numa_run_on_node(at % (numa_max_node() + 1));
+	while (!stop) {
+		at = (at + 7) % (BLOCKS * REGION);
+		if ((((volatile uint64_t *)(far.ram + at * PAGE))[5] -
+		     0x1000000) % REGION != at % REGION)
+			__atomic_add_fetch(&torn, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&reads, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static unsigned int far_wrong(unsigned int place, unsigned int block)
+{
+	uint64_t *mem = (uint64_t *)(far.ram + place * REGION * PAGE);
+	unsigned int p, bad = 0;
+
+	for (p = 0; p < REGION; p++)
+		bad += mem[p * WORDS] != content(block, p) ||
+		       mem[p * WORDS + WORDS - 1] != content(block, p);
+	return bad;
+}
+
+static void read_far(double seconds)
+{
+	double end = now() + seconds;
+	unsigned int is[BLOCKS], i;
+
+	for (i = 0; i < BLOCKS; i++)
+		is[i] = i;
+	while (go_on(end, rounds)) {
+		i = rounds++ % BLOCKS;
+		stale += far_wrong(i, is[i]);
+		is[i] = (is[i] + 3) % BLOCKS;
+		must(pread(image, far.ram + i * REGION * PAGE, REGION * PAGE,
+			   is[i] * REGION * PAGE) == REGION * PAGE, "pread");
+		stale += far_wrong(i, is[i]);
+	}
+}
+
+/* Replicas lose their pages, and guests find masters instead. */
+static void *squeezer(void *arg)
+{
+	while (!stop) {
+		write_text("/proc/sys/vm/drop_caches", "2");
+		usleep(5000);
+	}
+	return NULL;
+}
+
+static void run_replicas(double seconds)
+{
+	struct guest keeper;
+	pthread_t t[3];
+	unsigned long i;
+
+	stop = false;
+	torn = 0;
+	reads = 0;
+	rounds = 0;
+	stale = 0;
+	guest_open(&keeper, &place, "keeper", BLOCKS * REGION);
+	guest_open(&far, &place, "far", BLOCKS * REGION);
+	numa_run_on_node(0);
+	must(pread(image, keeper.ram, BLOCKS * REGION * PAGE, 0) ==
+	     BLOCKS * REGION * PAGE, "pread");
+	numa_run_on_node(numa_max_node());
+	must(pread(image, far.ram, BLOCKS * REGION * PAGE, 0) ==
+	     BLOCKS * REGION * PAGE, "pread");
+	pthread_create(&t[0], NULL, far_toucher, NULL);
+	pthread_create(&t[1], NULL, far_toucher, (void *)1);
+	pthread_create(&t[2], NULL, squeezer, NULL);
+	read_far(seconds);
+	stop = true;
+	for (i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	numa_run_on_node(-1);
+	printf("# %lu reads, %lu touches, %lu stale, %lu torn\n", rounds,
+	       reads, stale, torn);
+	printf("# %lu replicas made, %lu pages left theirs\n",
+	       counter(&place, "replicas_made"),
+	       counter(&place, "replicas_left"));
+	result(rounds >= ENOUGH && reads > 5 && !stale && !torn &&
+	       counter(&place, "replicas_made") > REGION, "replicas");
+	unlink(keeper.path);
+	unlink(far.path);
+	guest_close(&keeper);
+	guest_close(&far);
 }
 
 /* Shared memory has huge pages, so that binds split them. */
@@ -354,8 +469,11 @@ int main(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 10;
 
-	printf("TAP version 13\n1..8\n");
-	place_open(&place);
+	replicas = shared_mode() ||
+		   strstr(program_invocation_short_name, "replicas");
+	place_open_with(&place, "tmpfs", "images", "mode=755",
+			replicas ? ",replicas=on" : "");
+	printf("TAP version 13\n1..%d\n", 8 + replicas);
 	make_image();
 	image = image_open(&place, "blocks", O_RDONLY);
 	must(image >= 0, "open");
@@ -370,6 +488,8 @@ int main(int argc, char **argv)
 	write_text(SYSFS "insert", "1");
 	run_punch(seconds / 6);
 	run_kills(seconds / 6);
+	if (replicas)
+		run_replicas(seconds / 6);
 	guest_close(&guest);
 	close(image);
 	huge_pages(shared_mode() ? "never" : NULL);

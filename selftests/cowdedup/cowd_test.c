@@ -31,12 +31,6 @@ void must(bool ok, const char *what)
 	exit(1);
 }
 
-/* What a test prints is not lost when its process ends by _exit(). */
-__attribute__((constructor)) static void print_at_once(void)
-{
-	setvbuf(stdout, NULL, _IOLBF, 0);
-}
-
 bool shared_mode(void)
 {
 	return strstr(program_invocation_short_name, "shared");

@@ -4,24 +4,28 @@
 
 COWD_TESTS := $(addprefix $(O)/tests/,cowd_bind cowd_copy cowd_adaptive cowd_life \
 	cowd_files cowd_memory cowd_content cowd_kvm cowd_race cowd_device cowd_shared \
-	cowd_cgroup cowd_huge cowd_image_fs cowd_tenants cowd_offline)
+	cowd_cgroup cowd_huge cowd_image_fs cowd_tenants cowd_offline cowd_replicas)
 COWD_HELPERS := $(addprefix selftests/cowdedup/,cowd_test.c cowd_disk.c)
 
 $(COWD_TESTS): $(O)/tests/%: selftests/cowdedup/%.c $(COWD_HELPERS) \
 		$(COWD_HELPERS:.c=.h) | $(KSFT)/kselftest_harness.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Iselftests/cowdedup -Wno-unused-parameter \
-		-Wno-sign-compare -o $@ $< $(COWD_HELPERS) -lpthread
+		-Wno-sign-compare -o $@ $< $(COWD_HELPERS) -lpthread -lnuma
 
 # the same, on mounts with mode=shared
 COWD_SHARED := $(patsubst %,$(O)/tests/shared-%,cowd_bind cowd_copy cowd_life \
 	cowd_memory cowd_kvm cowd_race cowd_device cowd_huge cowd_image_fs \
-	cowd_adaptive)
+	cowd_adaptive cowd_replicas)
 
 $(COWD_SHARED): $(O)/tests/shared-%: $(O)/tests/%
 	ln -sf $* $@
 
-tests: $(COWD_TESTS) $(COWD_SHARED)
+# the same, with replicas=on
+$(O)/tests/replicas-cowd_race: $(O)/tests/cowd_race
+	ln -sf $(<F) $@
+
+tests: $(COWD_TESTS) $(COWD_SHARED) $(O)/tests/replicas-cowd_race
 
 # what 'numashare vms' computes, under the sanitizers; needs no module
 FIGURES_SRC := $(addprefix tools/numashare/,maps.c pages.c prometheus.c \

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <numa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static long call_mount(void *ctx)
 	char options[128];
 
 	(void)ctx;
-	snprintf(options, sizeof(options), "images=%s,content=on",
+	snprintf(options, sizeof(options), "images=%s,content=on,replicas=on",
 		 x.p.images);
 	return result(mount("none", x.again, "cowdedup", 0, options));
 }
@@ -213,6 +214,36 @@ static void mapped_and_forgotten(void *ctx)
 	must(!write_text("/proc/sys/vm/drop_caches", "2"), "drop_caches");
 }
 
+/* For another node, and there is none of that: the next one makes replicas. */
+static void mapped_and_far(void *ctx)
+{
+	numa_run_on_node(0);
+	mapped_and_forgotten(ctx);
+	must(pread(x.image, x.map, PAGES * PAGE, 0) == PAGES * PAGE, "pread");
+	numa_run_on_node(numa_max_node());
+	must(pread(x.image, x.map, PAGES * PAGE, 0) == PAGES * PAGE, "pread");
+}
+
+/* They are made, and lose their pages. */
+static void mapped_and_left(void *ctx)
+{
+	mapped_and_far(ctx);
+	must(pread(x.image, x.map, PAGES * PAGE, 0) == PAGES * PAGE, "pread");
+	squeeze(&x.p);
+}
+
+static const char *settle_near(void *ctx, long ret)
+{
+	numa_run_on_node(-1);
+	return settle_read(ctx, ret);
+}
+
+static const char *settle_left(void *ctx, long ret)
+{
+	(void)ret;
+	return settle_near(ctx, PAGES * PAGE);
+}
+
 /* Another image has the same pages. */
 static void mapped_and_held_by_another(void *ctx)
 {
@@ -320,7 +351,10 @@ static const struct fail_nth_call calls[] = {
 	  call_read_other, settle_read },
 	{ "read over what is bound", mapped_and_bound, call_read,
 	  settle_read },
+	{ "read that makes replicas", mapped_and_far, call_read, settle_near },
 	{ "read faults", mapped_and_read, call_touch, settle_touched },
+	{ "read faults that leave replicas", mapped_and_left, call_touch,
+	  settle_left },
 	{ "write faults", mapped_and_read, call_write, settle_touched },
 	{ "punch", mapped_and_bound, call_punch, settle_punch },
 	{ "unshare", mapped_and_read, call_unshare, settle_unshare },
@@ -332,13 +366,13 @@ static const struct fail_nth_call calls[] = {
 int main(void)
 {
 	unsigned int i;
-	bool closed, merged;
+	bool closed, merged, near;
 
 	printf("TAP version 13\n1..%zu\n", COUNT(calls) + 1);
 	if (!fault_setup())
 		return 1;
 	x.fd = -1;
-	place_open_with(&x.p, "tmpfs", "images", "mode=755", ",content=on");
+	place_open_with(&x.p, "tmpfs", "images", "mode=755", ",content=on,replicas=on");
 	image_create(&x.p, "base", SEED, PAGES * PAGE);
 	image_create(&x.p, "other", SEED, PAGES * PAGE);
 	snprintf(x.again, sizeof(x.again), "%s/again", x.p.dir);
@@ -357,8 +391,13 @@ int main(void)
 	close(x.image);
 	rmdir(x.again);
 	merged = counter(&x.p, "masters_merged") >= PAGES;
+	near = numa_max_node() < 1 ||
+	       (counter(&x.p, "replicas_made") >= PAGES &&
+		counter(&x.p, "replicas_left") >= PAGES);
 	closed = place_close(&x.p);
-	printf("%sok %zu nothing is left, and equal pages were held once\n",
-	       closed && merged ? "" : "not ", COUNT(calls) + 1);
-	return fail_nth_bad() > 0 || !closed || !merged;
+	printf("# equal pages were held once: %d, replicas made and left: %d\n",
+	       merged, near);
+	printf("%sok %zu nothing is left, and all of it has happened\n",
+	       closed && merged && near ? "" : "not ", COUNT(calls) + 1);
+	return fail_nth_bad() > 0 || !closed || !merged || !near;
 }

@@ -28,7 +28,7 @@ $(O)/tests/urpc_fail_device: selftests/debug/urpc_fail_device.c $(FAIL_NTH) \
 $(O)/tests/cowd_fail: selftests/debug/cowd_fail.c $(FAIL_NTH) \
 		selftests/cowdedup/cowd_test.c selftests/cowdedup/cowd_test.h
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -Iselftests/cowdedup -o $@ $(filter %.c,$^)
+	$(CC) $(TEST_CFLAGS) -Iselftests/cowdedup -o $@ $(filter %.c,$^) -lnuma
 
 # bugs on purpose; not among the modules, for those are loaded by tools/vm/run
 planted: check-kdir
