@@ -126,6 +126,11 @@ FIXTURE(kvm)
 	int image;
 };
 
+static void __attribute__((constructor)) look(void)
+{
+	needs(!access("/dev/kvm", R_OK | W_OK), "there is no /dev/kvm");
+}
+
 FIXTURE_SETUP(kvm)
 {
 	place_open(&self->p);

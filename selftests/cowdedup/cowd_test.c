@@ -31,6 +31,14 @@ void must(bool ok, const char *what)
 	exit(1);
 }
 
+void needs(bool there, const char *why)
+{
+	if (there)
+		return;
+	printf("TAP version 13\n1..0 # SKIP %s\n", why);
+	exit(4);	/* KSFT_SKIP */
+}
+
 bool shared_mode(void)
 {
 	return strstr(program_invocation_short_name, "shared");

@@ -33,6 +33,12 @@ struct guest {
 void must(bool ok, const char *what);
 
 /*
+ * Or else all of it is skipped.  Called before the harness: its SKIP() in a
+ * fixture's set-up does not keep the test from running.
+ */
+void needs(bool there, const char *why);
+
+/*
  * Is the program called cowd_shared, or shared-...?  Then guests' memory is
  * mapped shared, on mounts with mode=shared.
  */
