@@ -268,25 +268,35 @@ int image_open(const struct place *p, const char *name, int flags)
 	return fd;
 }
 
+/* The first byte that differs, if it still does; a few say what is wrong. */
+static void say_byte(const char *m, const char *want, uint64_t pos,
+		     size_t bytes)
+{
+	static unsigned int said;
+	size_t i = 0;
+
+	while (i < bytes - 1 && m[i] == want[i])
+		i++;
+	if (said++ < 5)
+		printf("# byte %lu of the image is %02x, not %02x\n", pos + i,
+		       (unsigned char)m[i], (unsigned char)want[i]);
+}
+
+/* Page by page, for byte by byte is slow on an emulated processor. */
 bool holds_image(const void *mem, uint64_t seed, uint64_t pos, size_t bytes)
 {
-	uint64_t want[PAGE / 8], page = UINT64_MAX;
-	static unsigned int said;
-	const char *m = mem;
-	size_t i;
+	uint64_t page[PAGE / 8];
+	const char *m = mem, *want;
+	size_t n;
 
-	for (i = 0; i < bytes; i++, pos++) {
-		if (pos / PAGE != page) {
-			page = pos / PAGE;
-			fill_page(want, seed, page);
-		}
-		if (m[i] == ((char *)want)[pos % PAGE])
+	for (; bytes; m += n, pos += n, bytes -= n) {
+		want = (char *)page + pos % PAGE;
+		n = PAGE - pos % PAGE;
+		n = bytes < n ? bytes : n;
+		fill_page(page, seed, pos / PAGE);
+		if (!memcmp(m, want, n))
 			continue;
-		/* a few say what is wrong */
-		if (said++ < 5)
-			printf("# byte %lu of the image is %02x, not %02x\n", pos,
-		       (unsigned char)m[i],
-		       (unsigned char)((char *)want)[pos % PAGE]);
+		say_byte(m, want, pos, n);
 		return false;
 	}
 	return true;
