@@ -67,23 +67,28 @@ FIXTURE_SETUP(orders)
 	ASSERT_EQ(0, numamig_open(&self->dev));
 }
 
-FIXTURE_TEARDOWN(orders)
+/* Every order that was issued ended, once. */
+static bool all_ended(void *arg)
 {
 	uint64_t sum = 0;
 	unsigned int i;
 
+	(void)arg;
+	for (i = 0; i < ARRAY_SIZE(results); i++)
+		sum += result(results[i]);
+	return counter("orders/issued") == sum && !counter("orders/pending");
+}
+
+FIXTURE_TEARDOWN(orders)
+{
 	if (self->helper) {
 		__atomic_store_n(&self->quit, true, __ATOMIC_RELEASE);
 		pthread_join(self->thread, NULL);
 		numamig_close(self->helper);
 	}
 	numamig_close(self->dev);
-	usleep(300000);
-	/* every order that was issued ended, once */
-	for (i = 0; i < ARRAY_SIZE(results); i++)
-		sum += result(results[i]);
-	EXPECT_EQ(counter("orders/issued"), sum);
-	EXPECT_EQ(0, counter("orders/pending"));
+	/* one that would end again later is met by the next test */
+	EXPECT_TRUE(wait_for(all_ended, NULL, 10));
 	EXPECT_EQ(0, counter("targets"));
 	write_text(SYSFS "sampler", "auto");
 	write_text(SYSFS "policy/window_ms", "200");

@@ -75,6 +75,14 @@ TEST_F(targets, sampled_and_gone)
 	EXPECT_TRUE(wait_for(no_targets, NULL, 10));
 }
 
+static bool three_processes(void *arg)
+{
+	struct at_least *a = arg;
+	struct numamig_target_stat st;
+
+	return !numamig_get_stat(a->dev, a->pid, &st) && st.processes >= 3;
+}
+
 static void *spin(void *arg)
 {
 	volatile unsigned long n = 0;
@@ -168,7 +176,7 @@ TEST_F(targets, children)
 
 	EXPECT_TRUE(wait_for(has_samples, &a, 20));
 	ASSERT_EQ(1, write(go[1], "x", 1));
-	usleep(3000000);
+	EXPECT_TRUE(wait_for(three_processes, &a, 20));
 	ASSERT_EQ(0, numamig_get_stat(self->dev, pid, &st));
 	EXPECT_EQ(3, st.processes);
 	/* the descendants outlive the process: still a target */
@@ -313,7 +321,9 @@ TEST_F(targets, fault_sampler)
 	ASSERT_EQ(0, numamig_stream(stream, 8192));
 	ASSERT_EQ(0, numamig_add(self->dev, pid, NUMAMIG_TARGET_DRY_RUN));
 	ASSERT_EQ(1, write(go[1], "x", 1));
-	while ((n = numamig_read(stream, s, 4096, 2000)) > 0) {
+	/* what comes after the last is one too many, and would come at once */
+	while ((n = numamig_read(stream, s, 4096,
+				 hits < 256 ? 2000 : 300)) > 0) {
 		for (i = 0; i < (size_t)n; i++)
 			if (s[i].pid == pid && s[i].addr >= (uintptr_t)p &&
 			    s[i].addr < (uintptr_t)p + 256 * PAGE) {
@@ -349,7 +359,7 @@ TEST_F(targets, clock_sampler_sees_the_truth)
 	ASSERT_EQ(0, numamig_stream(stream, 8192));
 	ASSERT_EQ(0, numamig_add(self->dev, pid, NUMAMIG_TARGET_DRY_RUN));
 	end = seconds_now() + 3;
-	while (seconds_now() < end) {
+	while (seconds_now() < end && all < 1000) {
 		n = numamig_read(stream, s, 4096, 500);
 		ASSERT_GE(n, 0);
 		for (i = 0; i < (size_t)n; i++) {
