@@ -177,6 +177,7 @@ static long run(double seconds, uint32_t slots, int window, int cpus)
 	printf("# %ld round trips, %llu waits, %llu barriers\n", n,
 	       (unsigned long long)read_number(SYSFS "waits"),
 	       (unsigned long long)read_number(SYSFS "barriers"));
+	fflush(stdout);
 	chan_close(&a);
 	waitpid(pid, &status, 0);
 	return status ? -1 : n;
@@ -412,6 +413,7 @@ static void epoll_loop(struct __test_metadata *_metadata, uint32_t events)
 			ASSERT_EQ(back++, word[0]);
 	}
 	printf("# %llu round trips\n", (unsigned long long)back);
+	fflush(stdout);
 	EXPECT_LT(15, back);
 	close(ep);
 	chan_close(&a);
