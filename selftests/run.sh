@@ -53,8 +53,32 @@ run_here()
 	where=$1
 	shift
 	log=$out/$where.log
-	selftests/each "$@" >"$log" 2>&1 </dev/null || :
+	setpriv --pdeathsig TERM selftests/each "$@" >"$log" 2>&1 </dev/null || :
 	judge "$where" "$log" "$@"
+}
+
+# Run the function $1 beside what follows; what it says is shown by meet.
+beside()
+{
+	(
+		"$1"
+		exit $wrong
+	) >"$out/beside.log" 2>&1 &
+	beside_pid=$!
+}
+
+# Wait for its end.
+meet()
+{
+	wait "$beside_pid" || wrong=1
+	beside_pid=
+	cat "$out/beside.log"
+}
+
+# A terminal's Ctrl-C does not reach it: for a trap.
+end_beside()
+{
+	[ -z "${beside_pid-}" ] || kill "$beside_pid" 2>/dev/null || :
 }
 
 swap_disk()
@@ -74,7 +98,8 @@ run_vm()
 	shift 3
 	log=$out/$where.log
 	status=0
-	tools/vm/run --kernel "$kernel" --timeout 1800 $options \
+	setpriv --pdeathsig TERM tools/vm/run \
+		--kernel "$kernel" --timeout 1800 $options \
 		--log "$out/$where.dmesg" -- selftests/in-vm "$@" \
 		>"$log" 2>"$log.err" </dev/null || status=$?
 	# QEMU's TCG can lose an instruction that the kernel patches while
