@@ -57,6 +57,7 @@ help:
 	@echo 'make tests       build the selftests'
 	@echo 'make guests      make what QEMU boots as a guest in the tests of cowdedup'
 	@echo 'make demo        the main jobs on real programs, in a virtual NUMA machine'
+	@echo 'make bench-guests   its guests of QEMU with KSM, too'
 	@echo 'make check       every test (what CI runs)'
 	@echo 'make check-matrix   the tests on seven stock kernels, 6.1 to 7.3'
 	@echo 'make kselftest   the tests on the kernel that runs here (root)'
@@ -107,6 +108,8 @@ include selftests/selftests.mk
 # --- the README's two commands -----------------------------------------------
 demo:
 	tools/demo
+bench-guests:
+	tools/demo --only guests --ksm
 check:
 	tools/check
 check-matrix:
@@ -206,7 +209,7 @@ unload:
 clean:
 	rm -rf $(O)
 
-.PHONY: all help check-kdir modtree modules modules_install demo check lint \
+.PHONY: all help check-kdir modtree modules modules_install demo bench-guests check lint \
 	check-matrix check-debug kselftest \
 	install install-tools uninstall dkms load unload clean
 .DELETE_ON_ERROR:

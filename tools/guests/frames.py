@@ -30,12 +30,21 @@ class Extents(ctypes.Structure):
                 ("next", ctypes.c_uint64), ("extents", ctypes.c_uint64)]
 
 
-def memory(pid, name, size):
-    """/proc/PID/pagemap of the mapping of @size bytes whose name ends so"""
-    at = []
+def mappings(pid):
+    """(start, end, name) of each"""
     for line in open(f"/proc/{pid}/maps"):
-        if line.rstrip("\n").endswith(name):
-            at += [int(a, 16) for a in line.split()[0].split("-")]
+        where, *more = line.rstrip("\n").split(None, 5)
+        start, end = (int(a, 16) for a in where.split("-"))
+        yield start, end, more[4] if len(more) > 4 else ""
+
+
+def memory(pid, name, size):
+    """/proc/PID/pagemap of the mapping of @size bytes whose name ends so; None
+    is for memory that has no name"""
+    at = []
+    for start, end, its in mappings(pid):
+        if its.endswith(name) if name else not its and end - start == size:
+            at += [start, end]
     if not at or max(at) - min(at) < size:
         raise LookupError(f"{pid} does not map {size} bytes of {name}")
     entries = array.array("Q")
