@@ -68,10 +68,6 @@ $(O)/tests/urpc_cxx: selftests/urpc/urpc_cxx.cc $(TOOL_HDR) $(O)/lib/liburpc.a
 		-std=c++11 -Iuapi -Imod/urpc -Itools/lib/urpc -o $@ $< \
 		$(O)/lib/liburpc.a -lpthread
 
-# 10^9 messages: minutes
-soak: $(O)/tests/urpc_soak
-	$(O)/tests/urpc_soak 1000000000
-
 $(O)/tests/fuzz-urpc: selftests/fuzz/urpc.c selftests/fuzz/fuzz.c \
 		selftests/fuzz/fuzz.h $(URPC_ASAN_OBJ)
 	@mkdir -p $(@D)
@@ -87,5 +83,3 @@ $(O)/fuzz/urpc: selftests/fuzz/urpc.c selftests/fuzz/fuzz.h $(URPC_LIB_SRC) \
 CXX ?= g++
 
 tests: $(URPC_MODULE_TESTS) $(URPC_TEST_BIN) $(O)/tests/fuzz-urpc
-
-.PHONY: soak
