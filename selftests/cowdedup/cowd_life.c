@@ -63,7 +63,7 @@ FIXTURE_TEARDOWN(life)
 #define FOR_PRIVATE_MEMORY()						\
 	do {								\
 		if (shared_mode())					\
-			SKIP(return, "of private memory");		\
+			SKIP(return, "only in private mode");		\
 	} while (0)
 
 static sigjmp_buf bus;
