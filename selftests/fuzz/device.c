@@ -270,7 +270,8 @@ static bool restore_settings(void)
 /* Orders early and often. */
 static void eager_settings(void)
 {
-	write_text("/proc/sys/kernel/numa_balancing", "0");
+	if (!access("/proc/sys/kernel/numa_balancing", F_OK))
+		write_text("/proc/sys/kernel/numa_balancing", "0");
 	write_text(SYSFS "policy/window_ms", "20");
 	write_text(SYSFS "policy/local_share_low", "100");
 	write_text(SYSFS "policy/local_share_high", "101");
